@@ -100,8 +100,8 @@ class FeatureView:
     """One published version of a view, whole.
 
     ``kind`` says how rows come about: ``aggregation`` (windows ending at grid times), ``sql`` (the user's SELECT over
-    the source) or ``passthrough`` (the source's own columns). ``queries`` holds the Athena SQL of each question a run asks,
-    with ``:name`` parameters (``asof.sql.binding``).
+    the source) or ``passthrough`` (the source's own columns). ``queries`` holds the Athena SQL of each question a run
+    asks, with ``:name`` parameters (``asof.sql.binding``).
     """
 
     name: str

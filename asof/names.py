@@ -87,6 +87,15 @@ def history_table(view: str, version: int) -> str:
     return f"{view}_v{version}"
 
 
+def staging_table(view: str, version: int) -> str:
+    """Glue table over the attempts of a view version that are not committed yet: ``view_v2__staging``.
+
+    Same columns and partition keys as the history table. An attempt's partitions are registered here first, so that
+    its rows can be checked by SQL before anybody sees them.
+    """
+    return f"{view}_v{version}__staging"
+
+
 def source_table(source: str) -> str:
     """Glue table Asof registers over a source given as an S3 prefix."""
     return f"src_{source}"
