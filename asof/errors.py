@@ -11,11 +11,13 @@ AsofError
 ├── OnlineStoreError           the online store could not answer or accept a write
 │   ├── DeadlineExceededError  no complete answer within the deadline
 │   └── ItemTooLargeError      one entity's values do not fit an item
+├── OnDemandError              an on-demand view's function failed, or returned something else than it declares
 ├── StaleFeaturesError         a view's data is older than its freshness and ``on_stale="fail"``
 ├── MaterializationError       a run could not go on
 │   ├── LeaseHeldError         another run works on the view
 │   ├── LeaseLostError         this run's lease expired and another took over
 │   └── CheckFailedError       the computed rows broke a check; nothing became visible
+├── PublishedVersionError      a published version would change its meaning
 ├── ManifestError              a manifest cannot be read or is of another format
 ├── MissingExtraError          an optional dependency is not installed
 └── LocalCloudError            the local cloud was asked for something it cannot do
@@ -119,6 +121,10 @@ class ItemTooLargeError(OnlineStoreError):
     """One entity's values of one view exceed what an item of the online store can hold."""
 
 
+class OnDemandError(AsofError):
+    """An on-demand view's function failed, or returned something else than the features it declares."""
+
+
 class StaleFeaturesError(AsofError):
     """A view declared ``on_stale="fail"`` and its data is older than its freshness."""
 
@@ -141,6 +147,17 @@ class CheckFailedError(MaterializationError):
     def __init__(self, message: str, *, failures: Sequence[str] = ()) -> None:
         self.failures = tuple(failures)
         super().__init__("\n".join([message, *(f"  {failure}" for failure in self.failures)]))
+
+
+class PublishedVersionError(AsofError):
+    """Published versions would change their meaning; nothing was published. ``references`` names them."""
+
+    def __init__(self, references: Sequence[str]) -> None:
+        self.references = tuple(references)
+        super().__init__(
+            f"the meaning of {', '.join(references)} has changed since it was published, and published versions are "
+            f"immutable; nothing was published. Restore the definition, or give the change a new version"
+        )
 
 
 class ManifestError(AsofError):

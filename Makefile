@@ -1,0 +1,59 @@
+# Each target does all of its own set-up: a virtual environment, filled from a lock with hashes.
+# PYTHON may name any Python from 3.11 on; VENV another place for the environment.
+VENV ?= .venv
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock bench clean
+
+help: ## Show what there is
+	@echo "Asof, a serverless feature store for AWS. Targets:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo.stamp ## Watch real flights go all the way, on this machine, without an AWS account
+	@$(BIN)/python -m examples.flights.demo
+
+test: check ## Lint, types, and all tests, in random order
+	@$(BIN)/python -m pytest -n $(WORKERS) -q
+
+check: $(VENV)/dev.stamp ## Lint and types only
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/dev.stamp ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/dev.stamp ## Print the benchmarks' ratios (minutes)
+	@$(BIN)/python -m benchmarks.point_in_time
+	@$(BIN)/python -m benchmarks.windows
+	@$(BIN)/python -m benchmarks.online_codec
+
+lock: ## Renew the locks (needs uv); they carry hashes and no registry's address
+	uv pip compile pyproject.toml --extra demo --group build --universal --python-version 3.11 \
+		--generate-hashes --no-header -o requirements.lock -q
+	uv pip compile pyproject.toml --extra demo --group dev -c requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --no-header -o requirements-dev.lock -q
+
+clean: ## Remove the environment and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+
+$(VENV)/python.stamp:
+	@test -n "$(PYTHON)" || { echo "Asof needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/demo.stamp: requirements.lock pyproject.toml | $(VENV)/python.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/python.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
