@@ -39,10 +39,13 @@ def warm_up(view: FeatureView, from_ms: int) -> int:
 
 
 def look_back(view: FeatureView, source: BatchSource, from_ms: int, first_ms: int) -> int:
-    """The first grid time that events late by up to the source's lateness can touch, not before ``first_ms``."""
-    if not source.lateness_ms:
-        return from_ms
-    return max(min(on_grid(view, from_ms - source.lateness_ms), from_ms), min(first_ms, from_ms))
+    """The first grid time that events late by up to the source's lateness can touch, not before ``first_ms``.
+
+    The run before saw what was known one step before ``from_ms``. An event that became known a moment later, and is
+    late by no more than the lateness, happened no earlier than the result's own work begins.
+    """
+    earliest_ms = on_grid(view, from_ms - view.step_ms - source.lateness_ms + 1)
+    return max(earliest_ms, min(first_ms, from_ms))
 
 
 def first_start(view: FeatureView, now_ms: int) -> int:

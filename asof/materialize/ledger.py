@@ -50,7 +50,7 @@ class ChunkRecord:
 
     def reached(self, stage: str) -> bool:
         """Whether the chunk has come at least as far as ``stage``."""
-        return RECORDED.index(self.stage) >= RECORDED.index(stage)
+        return self.stage in RECORDED[RECORDED.index(stage) :]
 
 
 @dataclass(frozen=True, slots=True)

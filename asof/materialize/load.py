@@ -11,10 +11,12 @@ from typing import IO, Any, Final, cast
 
 from asof.keys import KeyValue
 from asof.manifest import FeatureView
+from asof.materialize.chunk import Query
 from asof.materialize.ledger import ChunkRecord
 from asof.materialize.services import Services
 from asof.materialize.stages import Run
 from asof.names import scratch_prefix
+from asof.offline.athena import unload_sql
 from asof.offline.objects import delete_prefix, list_objects
 from asof.online.codec import parse_text
 from asof.online.layout import OnlineRow
@@ -26,6 +28,27 @@ RENEW_EVERY: Final = 5_000
 """Rows between two renewals of the lease."""
 
 
+def load_query(
+    services: Services, view: FeatureView, run: Run, chunks: Sequence[ChunkRecord]
+) -> tuple[Query, str] | None:
+    """The query that unloads the newest row per entity of a run's committed rows, and the key prefix it writes to.
+
+    None where the run committed no rows. Each call gives a prefix of its own, since an unload needs an empty one.
+    """
+    dates = [event_date for chunk in chunks for event_date in chunk.partitions]
+    if not dates:
+        return None
+    prefix = scratch_prefix("load", f"{run.run_id}-{uuid.uuid4().hex}")
+    values: dict[str, int | str] = {"from_date": min(dates), "to_date": max(dates), "run": f"{run.run_id}-"}
+    sql = unload_sql(
+        bind(view.queries["latest"], values),
+        f"s3://{services.environment.offline_bucket}/{prefix}",
+        file_format="JSON",
+        compression="GZIP",
+    )
+    return Query("load", sql, prefix), prefix
+
+
 def load(
     services: Services, view: FeatureView, run: Run, chunks: Sequence[ChunkRecord], renew: Callable[[], None]
 ) -> int:
@@ -33,42 +56,34 @@ def load(
 
     Returns how many items changed. ``renew`` keeps the lease while many rows are on their way.
     """
-    dates = [event_date for chunk in chunks for event_date in chunk.partitions]
-    if not dates:
+    planned = load_query(services, view, run, chunks)
+    if planned is None:
         return 0
+    query, prefix = planned
+    services.athena.run(query.sql, query.purpose, view=view.reference, token=query.token)
     bucket = services.environment.offline_bucket
-    prefix = scratch_prefix("load", f"{run.run_id}-{uuid.uuid4().hex}")
-    values: dict[str, int | str] = {"from_date": min(dates), "to_date": max(dates), "run": f"{run.run_id}-"}
-    services.athena.unload(
-        bind(view.queries["latest"], values),
-        f"s3://{bucket}/{prefix}",
-        "load",
-        view=view.reference,
-        file_format="JSON",
-        compression="GZIP",
-    )
-    rows = _renewing(_online_rows(services, view, bucket, prefix), renew)
+    keys = [each.key for each in list_objects(services.s3, bucket, prefix)]
+    rows = (row for key in keys for row in online_rows(services, view, key))
     writer = OnlineWriter(services.dynamodb, services.environment.online_table)
-    written = writer.write(view, services.entity(view), rows).written
+    written = writer.write(view, services.entity(view), _renewing(rows, renew)).written
     delete_prefix(services.s3, bucket, prefix)
     return written
 
 
-def _online_rows(services: Services, view: FeatureView, bucket: str, prefix: str) -> Iterator[OnlineRow]:
-    """The unloaded rows, typed, one line of JSON at a time."""
+def online_rows(services: Services, view: FeatureView, key: str) -> Iterator[OnlineRow]:
+    """The rows of one unloaded object of the offline bucket, typed, one line of JSON at a time."""
     keys = [(f"k{i}", column.dtype) for i, column in enumerate(services.entity(view).join_keys)]
     features = [(f"f{i}", parse_type(feature.dtype)) for i, feature in enumerate(view.features)]
-    for each in list_objects(services.s3, bucket, prefix):
-        body = services.s3.get_object(Bucket=bucket, Key=each.key)["Body"]
-        with gzip.open(cast("IO[bytes]", body)) as lines:
-            for line in lines:
-                row = json.loads(line)
-                yield OnlineRow(
-                    keys=[_key(dtype, row[name]) for name, dtype in keys],
-                    event_ms=int(row["e"]),
-                    created_ms=int(row["c"]),
-                    values=[parse_text(value_type, row.get(name)) for name, value_type in features],
-                )
+    body = services.s3.get_object(Bucket=services.environment.offline_bucket, Key=key)["Body"]
+    with gzip.open(cast("IO[bytes]", body)) as lines:
+        for line in lines:
+            row = json.loads(line)
+            yield OnlineRow(
+                keys=[_key(dtype, row[name]) for name, dtype in keys],
+                event_ms=int(row["e"]),
+                created_ms=int(row["c"]),
+                values=[parse_text(value_type, row.get(name)) for name, value_type in features],
+            )
 
 
 def _key(dtype: str, value: Any) -> KeyValue:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from asof.clock import from_ms
 from asof.errors import AsofError, LeaseLostError, RequestError
 from asof.manifest import FeatureView
-from asof.materialize.compute import check, clear_staging, commit, compute
+from asof.materialize.chunk import Attempt, clear_staging
 from asof.materialize.lease import Lease, acquire
 from asof.materialize.ledger import ChunkRecord, Ledger, LedgerReader, RunRecord, RunState, Watermark
 from asof.materialize.load import load
@@ -76,9 +76,8 @@ class Runner:
                 raise RequestError(f"{self.view.reference} has no open run {run_id!r}")
             ledger, recorded = self._ledger(lease), self._reader().chunks(self.view.reference, run_id)
             for chunk in record.run.chunks:
-                if chunk.index in recorded and recorded[chunk.index].stage == "checked":
-                    recorded[chunk.index] = commit(self.services, self.view, recorded[chunk.index])
-                    ledger.record_chunk(record.run, chunk, recorded[chunk.index])
+                if chunk.index in recorded and recorded[chunk.index].reached("checked"):
+                    recorded[chunk.index] = self._chunk(lease, ledger, record.run, chunk, recorded[chunk.index])
             committed = [each for each in recorded.values() if each.reached("committed")]
             written = load(self.services, self.view, record.run, committed, lease.renew) if self.view.online else 0
             closed = self._closed(record, committed, written, "abandoned")
@@ -137,19 +136,14 @@ class Runner:
 
     def _chunk(self, lease: Lease, ledger: Ledger, run: Run, chunk: Chunk, record: ChunkRecord | None) -> ChunkRecord:
         """Bring one chunk to ``committed`` from wherever the ledger shows it."""
-
-        def keep(record: ChunkRecord) -> ChunkRecord:
-            ledger.record_chunk(run, chunk, record)
-            return record
-
-        if record is None or not record.reached("checked"):
-            # An attempt that was never checked is nobody's: computing anew is as good, and its times are then true.
-            attempt = f"{run.run_id}-{chunk.index:05d}-{lease.token}"
-            record = keep(compute(self.services, self.view, chunk, attempt))
-            record = keep(check(self.services, self.view, chunk, record))
-        if not record.reached("committed"):
-            record = keep(commit(self.services, self.view, record))
-        return record
+        attempt = Attempt(self.services, ledger, self.view, run, chunk)
+        progress = attempt.begin(f"{run.run_id}-{chunk.index:05d}-{lease.token}", record)
+        result = None
+        while progress.step != "done":
+            progress, query = attempt.advance(progress, result)
+            if query is not None:
+                result = self.services.athena.run(query.sql, query.purpose, view=self.view.reference, token=query.token)
+        return progress.record
 
     def _closed(self, record: RunRecord, chunks: Sequence[ChunkRecord], written: int, state: RunState) -> RunRecord:
         return dataclasses.replace(

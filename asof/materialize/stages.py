@@ -12,7 +12,7 @@ from asof.manifest import FeatureView
 RunKind = Literal["incremental", "materialize", "backfill"]
 
 RECORDED: Final = ("computed", "checked", "committed")
-"""What the ledger records of a chunk, in order. Whoever finds ``checked`` must commit: somebody may have begun to."""
+"""What the ledger records of a chunk, in order. Whoever finds ``checked`` must commit: another may have begun to."""
 
 
 @dataclass(frozen=True, slots=True)

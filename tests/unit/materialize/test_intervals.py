@@ -53,8 +53,17 @@ def test_lateness_looks_back_but_not_before_the_published_range() -> None:
     """Late events touch earlier grid times, of which only published ones have anything to correct."""
     view = an_aggregation_view()
     assert look_back(view, a_source(), 10 * HOUR, 0) == 10 * HOUR
-    assert look_back(view, a_source(lateness_ms=90 * MINUTE), 10 * HOUR, 0) == 9 * HOUR
+    assert look_back(view, a_source(lateness_ms=90 * MINUTE), 10 * HOUR, 0) == 8 * HOUR
+    assert look_back(view, a_source(lateness_ms=30 * MINUTE), 10 * HOUR, 0) == 9 * HOUR
     assert look_back(view, a_source(lateness_ms=5 * HOUR), 10 * HOUR, 8 * HOUR) == 8 * HOUR
+
+
+@given(lateness=st.integers(0, 10 * HOUR), known=st.integers(1, HOUR), late=st.integers(0, 10 * HOUR))
+def test_no_event_within_lateness_escapes_the_next_run(lateness: int, known: int, late: int) -> None:
+    """An event known after the run at 9:00, and late by no more than lateness, touches a grid time the next run does."""
+    view = an_aggregation_view()
+    event = 9 * HOUR + known - min(late, lateness)
+    assert look_back(view, a_source(lateness_ms=lateness), 10 * HOUR, -100 * HOUR) <= on_grid(view, event)
 
 
 def test_a_view_whose_rows_never_expire_has_no_natural_beginning() -> None:
