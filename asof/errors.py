@@ -5,7 +5,8 @@ AsofError
 ├── RequestError               a call's arguments do not fit
 │   ├── UnknownFeatureError    a feature, view or service that does not exist (with the nearest names)
 │   ├── EntityRowsError        entity rows lack a column, collide, or hold values of the wrong type
-│   └── NaiveDatetimeError     an instant without a time zone given as an argument
+│   ├── NaiveDatetimeError     an instant without a time zone given as an argument
+│   └── RequestTooLargeError   more is asked for, or would be answered, than one call may hold
 ├── SourceError                a source cannot be reached or does not have the declared columns
 ├── QueryError                 an engine refused or failed a query
 ├── OnlineStoreError           the online store could not answer or accept a write
@@ -96,6 +97,10 @@ class NaiveDatetimeError(RequestError):
         )
 
 
+class RequestTooLargeError(RequestError):
+    """More is asked for, or would be answered, than one call may hold; ask in parts."""
+
+
 class SourceError(AsofError):
     """A source cannot be reached, or is not what its definition says."""
 
@@ -134,7 +139,11 @@ class MaterializationError(AsofError):
 
 
 class LeaseHeldError(MaterializationError):
-    """Another run holds the view's lease; nothing was done."""
+    """Another run, ``owner``, holds the view's lease; nothing was done."""
+
+    def __init__(self, message: str, *, owner: str = "") -> None:
+        self.owner = owner
+        super().__init__(message)
 
 
 class LeaseLostError(MaterializationError):

@@ -5,6 +5,7 @@ Names are deterministic so that a function needs no list of resources in its 4 K
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,7 @@ RESERVED_COLUMNS: Final = frozenset(
 """Columns every history table has beside keys and features."""
 
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{0,15}")
+_SCHEDULE_NAME: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,18 @@ class Environment:
     def control_table(self) -> str:
         """DynamoDB table of leases, ledger, watermarks and dataset records."""
         return f"asof-{self.name}-control"
+
+    def named(self, part: str) -> str:
+        """``asof-<env>-<part>``: how a function, state machine, queue, topic, API or alarm is called."""
+        return f"asof-{self.name}-{part}"
+
+    def schedule(self, view: str, version: int) -> str:
+        """The schedule of a view version's runs; EventBridge Scheduler takes 64 characters."""
+        name = self.named(f"{view}-v{version}")
+        if len(name) <= _SCHEDULE_NAME:
+            return name
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        return f"{name[: _SCHEDULE_NAME - 9]}-{digest}"
 
 
 MANIFEST_KEY: Final = "manifest/current.json"
