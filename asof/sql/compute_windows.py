@@ -1,0 +1,173 @@
+"""The rows of an aggregation view at the grid times of a run: one per entity and grid time at which one is due.
+
+The way of the rows, each step a common table expression that is read once (Athena executes, and bills, one that is read
+twice two times):
+
+    rows       the source rows that exist for the run and that some window may hold
+    events     their typed keys, times and inputs
+    neighbours where distinct values are counted: the cells of each value's previous and next event
+    cells      one row per entity and cell of time; no window's edge lies inside a cell
+    spread     each cell where it enters, and once per window where it leaves
+    positions  one row per entity and instant: what enters and leaves there, and whether a row is due
+    running    whole numbers in each window, by addition and subtraction
+    parts ...  all else, folded by ``window_blocks``
+
+The work is n log n in events and rows, however they are spread over entities and time, and does not depend on the ratio
+of window and step. Doubles are added, never subtracted, so a great value that has left a window leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from asof.manifest import BatchSource, Entity, FeatureView
+from asof.sql.expressions import (
+    ascending,
+    case,
+    column,
+    from_ms,
+    grid_ceil,
+    later,
+    named,
+    number,
+    over,
+    parameter,
+    sql_type,
+    table,
+    to_ms,
+    typed,
+)
+from asof.sql.literals import default_literal
+from asof.sql.source_rows import all_keys_present, created_ms, event_ms, rows_between, typed_keys
+from asof.sql.window_aggregates import Running
+from asof.sql.window_blocks import folded_rows
+from asof.sql.window_plan import WindowPlan, window_plan
+
+
+def window_rows(view: FeatureView, entity: Entity, source: BatchSource) -> Iterator[tuple[str, exp.Select]]:
+    """The steps, in order, as ``(name, query)``.
+
+    The last has the inner keys, ``at`` (the grid time), ``served_ms`` (when serving could have returned the row) and
+    ``f0, f1, ...`` (the features, of their declared types, in declared order).
+    """
+    plan = window_plan(view, entity, source)
+    yield "rows", _rows(plan)
+    yield "events", _events(plan)
+    if plan.distinct:
+        yield "neighbours", _neighbours(plan)
+    yield "cells", _cells(plan, "neighbours" if plan.distinct else "events")
+    yield "spread", _spread(plan)
+    yield "positions", _positions(plan)
+    yield "running", _running(plan)
+    if plan.folds:
+        yield from folded_rows(plan)
+    yield "computed", _computed(plan, "merged" if plan.folds else "running")
+
+
+def _rows(plan: WindowPlan) -> exp.Select:
+    """From the first event that leaves a window at the first grid time, to the last that enters one."""
+    reach_ms = plan.view.step_ms + plan.windows[-1]
+    query = rows_between(plan.view, plan.source, parameter("from_ms") - reach_ms, parameter("to_ms") - 1)
+    return query.where(all_keys_present(plan.entity))
+
+
+def _events(plan: WindowPlan) -> exp.Select:
+    """Keys, ``e`` event ms, ``at`` the end of its cell, ``c`` created ms where there is one, ``x0, x1, ...`` inputs."""
+    event = event_ms(plan.source)
+    query = exp.select(*typed_keys(plan.entity), named(event, "e")).from_(table("rows"))
+    query = query.select(named(grid_ceil(event, plan.cell_ms, plan.view.offset_ms), "at"))
+    if plan.newest:
+        query = query.select(named(created_ms(plan.source), "c"))
+    for text, given in plan.inputs.items():
+        value = column(text)
+        inner = to_ms(value) if given.dtype == "Timestamp" else typed(value, given.dtype)
+        query = query.select(named(inner, f"x{given.place}"))
+    return query
+
+
+def _neighbours(plan: WindowPlan) -> exp.Select:
+    query = exp.select(exp.Star()).from_(table("events"))
+    for given in plan.distinct:
+        same_value = [*plan.key_columns(), given.x]
+        for function, alias in ((exp.Lag, "before"), (exp.Lead, "after")):
+            neighbour = over(function(this=column("at")), same_value, [ascending(column("at"))])
+            query = query.select(named(neighbour, f"{alias}{given.place}"))
+    return query
+
+
+def _cells(plan: WindowPlan, events: str) -> exp.Select:
+    query = exp.select(*plan.key_columns(), column("at")).from_(table(events))
+    query = query.select(*(named(value, alias) for alias, value in plan.cells.items()))
+    return query.group_by(*plan.key_columns(), column("at"))
+
+
+def _spread(plan: WindowPlan) -> exp.Select:
+    """Each cell at ``pos`` in several roles: 0 itself; 1, 2, ... where it has left the windows; last, where it entered.
+
+    Between grid times nothing is ever looked at, so all but role 0 stand on the next grid time. The last role is left
+    out where cells end on grid times anyway.
+    """
+    step_ms, offset_ms = plan.view.step_ms, plan.view.offset_ms
+    at = column("at")
+    pos = exp.Case(this=column("role")).when(number(0), at)
+    for role, window in enumerate(plan.windows, start=1):
+        pos = pos.when(number(role), grid_ceil(at + window, step_ms, offset_ms))
+    roles = list(range(_entry_role(plan) + 1 if _entry_role(plan) else len(plan.windows) + 1))
+    query = exp.select(exp.Star(), named(pos.else_(grid_ceil(at, step_ms, offset_ms)), "pos")).from_(table("cells"))
+    return query.join(exp.values([(each,) for each in roles], alias="roles", columns=["role"]), join_type="cross")
+
+
+def _entry_role(plan: WindowPlan) -> int:
+    """The role of a cell on the grid time at which it has entered the windows."""
+    return 0 if plan.cell_ms == plan.view.step_ms else len(plan.windows) + 1
+
+
+def _positions(plan: WindowPlan) -> exp.Select:
+    """Per instant: ``has_cell``, ``is_due`` (a row of the view), the change of each count, and the cell's values."""
+    role = column("role")
+    itself = exp.EQ(this=role, expression=number(0))
+    due: exp.Expr = exp.GTE(this=column("pos"), expression=parameter("from_ms"))
+    if _entry_role(plan) != 0:
+        due = exp.and_(exp.not_(itself), due)  # cells end between grid times as well
+    query = exp.select(*plan.key_columns(), column("pos")).from_(table("spread"))
+    query = query.select(
+        named(exp.Max(this=case(itself, number(1), number(0))), "has_cell"),
+        named(exp.Max(this=case(due, number(1), number(0))), "is_due"),
+        *(named(_change(plan, each), each.alias) for each in plan.running),
+    )
+    query = query.select(*(named(exp.AnyValue(this=case(itself, column(each))), each) for each in plan.folded_cells))
+    query = query.where(exp.LT(this=column("pos"), expression=parameter("to_ms")))
+    return query.group_by(*plan.key_columns(), column("pos"))
+
+
+def _change(plan: WindowPlan, count: Running) -> exp.Expr:
+    leaves = plan.windows.index(count.window_ms) + 1
+    change = exp.Case(this=column("role")).when(number(_entry_role(plan)), column(count.entering))
+    change = change.when(number(leaves), exp.Neg(this=column(count.leaving)))
+    return exp.Sum(this=change.else_(number(0)))
+
+
+def _running(plan: WindowPlan) -> exp.Select:
+    plain = [*plan.keys, "pos", "has_cell", "is_due", *plan.folded_cells]
+    query = exp.select(*(column(each) for each in plain)).from_(table("positions"))
+    for count in plan.running:
+        total = over(exp.Sum(this=column(count.alias)), plan.key_columns(), [ascending(column("pos"))], growing=True)
+        query = query.select(named(total, count.alias))
+    return query
+
+
+def _computed(plan: WindowPlan, merged: str) -> exp.Select:
+    """Values of declared types; a value the windows do not give is the feature's default."""
+    pos = column("pos")
+    newest = later(pos, exp.func("COALESCE", plan.newest.value, pos)) if plan.newest else pos
+    query = exp.select(*plan.key_columns(), named(pos, "at"), named(newest + plan.view.publish_delay_ms, "served_ms"))
+    values = {each.feature: one.value for each, one in zip(plan.view.aggregations, plan.aggregates, strict=True)}
+    for place, feature in enumerate(plan.view.features):
+        value = values[feature.name]
+        value = from_ms(value) if feature.dtype == "Timestamp" else exp.cast(value, sql_type(feature.dtype))
+        if feature.default is not None:
+            value = exp.func("COALESCE", value, default_literal(feature.dtype, feature.default))
+        query = query.select(named(value, f"f{place}"))
+    return query.from_(table(merged)).where(exp.EQ(this=column("is_due"), expression=number(1)))

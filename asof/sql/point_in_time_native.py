@@ -1,0 +1,176 @@
+"""The point-in-time join as DuckDB does it best: join keys and times first, fetch the chosen rows' columns last.
+
+1. Per view, the *newest* keys and event times: at most one per label, among them that of each label's chosen row. This
+   is an ASOF join over keys and times alone.
+2. The *candidates*: all feature rows of those keys and event times, each with a ``rank``, its place by (event time,
+   created time, values). Every chosen row is one of them, whatever comes late or ties.
+3. Per entity, the greatest rank visible to each entity row, as in the canonical join but over the candidates' keys,
+   times and ranks only. The greatest of a subset that holds the greatest of all is the greatest of all.
+4. The columns of the chosen ranks.
+
+So the wide columns of no more rows than that are ever held, and sorting is left to narrow rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from asof.manifest import Entity
+from asof.sql.expressions import ascending, case, column, is_present, name, named, number, table
+from asof.sql.point_in_time import answered, so_far, tie_break
+from asof.sql.point_in_time_request import PointInTimeRequest, ViewRequest
+from asof.sql.point_in_time_scan import history, key_names, keys, label, relation
+
+RANK = "#rank"
+"""A candidate's rank. Inner columns of tables that also hold a user's begin with ``#``, which no name of theirs can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A temporary table to make. The tables in ``drops`` are not needed once it is there."""
+
+    table: str
+    query: exp.Query
+    drops: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NativePlan:
+    """DuckDB statements that answer a request: temporary tables in order, then the query that reads them."""
+
+    steps: tuple[Step, ...]
+    query: exp.Select
+
+
+def point_in_time_native(request: PointInTimeRequest, prefix: str = "asof_pit") -> NativePlan:
+    """The plan of a request, to be rendered for DuckDB. ``prefix`` begins the names of its temporary tables.
+
+    The query's columns, rows and order are those of ``point_in_time``.
+    """
+    steps: list[Step] = []
+    candidates = [f"{prefix}_{place}__candidates" for place in range(len(request.views))]
+    ranks: dict[str, str] = {}
+    for entity, _ in request.by_entity():
+        labels, own = f"{prefix}_{entity.name}__labels", {}
+        steps.append(Step(labels, _labels(request, entity)))
+        for place, view in enumerate(request.views):
+            if view.entity.name == entity.name:
+                newest = f"{prefix}_{place}__newest"
+                steps.append(Step(newest, _newest(request, view, labels)))
+                steps.append(Step(candidates[place], _candidates(request, view, newest), drops=(newest,)))
+                own[place] = candidates[place]
+        ranks[entity.name] = f"{prefix}_{entity.name}__ranks"
+        steps.append(Step(ranks[entity.name], _ranks(request, entity, own), drops=(labels,)))
+    return NativePlan(tuple(steps), _fetched(request, ranks, candidates))
+
+
+def _labels(request: PointInTimeRequest, entity: Entity) -> exp.Select:
+    """The distinct keys and labels of one entity; rows with a NULL among them see nothing."""
+    present = [is_present(column(each, "r")) for each in (*(key.name for key in entity.join_keys), request.label)]
+    query = exp.select(*keys(entity, "r"), named(label(request, "r"), "at")).distinct(copy=False)
+    return query.from_(relation(request.entity_rows, "r"), copy=False).where(*present, copy=False)
+
+
+def _newest(request: PointInTimeRequest, view: ViewRequest, labels: str) -> exp.Select:
+    """Keys and event times (``e``) among which is, for every label, its newest visible one."""
+    inner = key_names(view.entity)
+    rows, visible = _narrow(request, view, labels), _visible(inner)
+    if request.as_of == "event":  # rows become visible in the order of their event times: a label's last row is it
+        chosen = exp.select(*(column(key, "l") for key in inner), named(column("at", "b"), "e")).distinct(copy=False)
+        return chosen.from_(table(labels, "l"), copy=False).join(rows, on=visible, join_type="asof", copy=False)
+    # In any order: the newest row of each bucket, where a row's bucket is the first label at which it is visible. The
+    # newest row of a label is the newest of its own and all earlier buckets of its keys, so it is among these.
+    bucket = [*(column(key, "b") for key in inner), column("at", "l")]
+    newest = exp.select(*bucket[:-1], named(exp.Max(this=column("e", "b")), "e")).from_(rows, copy=False)
+    joined = newest.join(table(labels, "l"), on=visible, join_type="asof", copy=False)
+    return joined.group_by(*(each.copy() for each in bucket), copy=False)
+
+
+def _visible(inner: tuple[str, ...]) -> exp.Expr:
+    same_keys = [exp.EQ(this=column(key, "b"), expression=column(key, "l")) for key in inner]
+    return exp.and_(*same_keys, exp.LTE(this=column("at", "b"), expression=column("at", "l")))
+
+
+def _narrow(request: PointInTimeRequest, view: ViewRequest, labels: str) -> exp.Subquery:
+    """Keys, visible time ``at`` and event time ``e`` of the feature rows, as ``b``."""
+    # Rows of keys that nobody asks about are dropped here, so that they need not be sorted.
+    asked = exp.select(*(column(key, "l") for key in key_names(view.entity))).from_(table(labels, "l"))
+    own = [column(key.name, "h") for key in view.entity.join_keys]
+    is_asked = exp.In(this=own[0] if len(own) == 1 else exp.Tuple(expressions=own), query=exp.Subquery(this=asked))
+    times = [named(column(request.instant, "h"), "at"), named(column("event_timestamp", "h"), "e")]
+    rows = history(request, view, *keys(view.entity, "h"), *times).where(is_asked, copy=False)
+    return exp.Subquery(this=rows, alias=exp.TableAlias(this=name("b")))
+
+
+def _candidates(request: PointInTimeRequest, view: ViewRequest, newest: str) -> exp.Select:
+    """The columns asked for of the rows with a newest event time, and their ranks."""
+    columns = [
+        *(key.name for key in view.entity.join_keys),
+        *dict.fromkeys(("event_timestamp", "created_timestamp", request.instant)),
+        *(feature.name for feature in view.declared()),
+    ]
+    rank = exp.Window(this=exp.RowNumber(), order=tie_break(view))
+    same = [
+        exp.EQ(this=column(key.name, "h"), expression=column(inner, "n"))
+        for key, inner in zip(view.entity.join_keys, key_names(view.entity), strict=True)
+    ]
+    same.append(exp.EQ(this=column("event_timestamp", "h"), expression=column("e", "n")))
+    rows = history(request, view, *(column(each, "h") for each in columns), named(rank, RANK))
+    return rows.join(table(newest, "n"), on=exp.and_(*same), join_type="semi", copy=False)
+
+
+def _ranks(request: PointInTimeRequest, entity: Entity, candidates: Mapping[int, str]) -> exp.Select:
+    """Per entity row its ``row_id``, its label ``at`` and, as ``#0, #1, ...``, the ranks chosen of the views."""
+    parts: list[exp.Select] = [
+        exp.select(
+            *keys(entity, "r"),
+            named(label(request, "r"), "at"),
+            named(number(len(request.views)), "part"),
+            named(column(request.row_id, "r"), "row_id"),
+            named(exp.cast(exp.null(), "bigint"), "rank"),
+        ).from_(relation(request.entity_rows, "r"))
+    ]
+    for place, rows in candidates.items():
+        times = [column(request.instant, "c"), number(place), exp.null(), column(RANK, "c")]
+        parts.append(exp.select(*keys(entity, "c"), *times).from_(table(rows, "c")))
+    timeline = exp.union(*parts, distinct=False, copy=False)
+    order = [ascending(column(each, "t")) for each in ("at", "part")]
+    greatest = [
+        exp.Window(
+            this=exp.Max(this=case(exp.EQ(this=column("part", "t"), expression=number(place)), column("rank", "t"))),
+            partition_by=[column(key, "t") for key in key_names(entity)],
+            order=exp.Order(expressions=[each.copy() for each in order]),
+            spec=so_far(),
+        )
+        for place in candidates
+    ]
+    running = exp.select(
+        *(column(each, "t") for each in ("row_id", "at", "part")),
+        *(named(each, f"#{place}") for place, each in zip(candidates, greatest, strict=True)),
+    ).from_(exp.Subquery(this=timeline, alias=exp.TableAlias(this=name("t"))))
+    is_entity_row = exp.EQ(this=column("part", "p"), expression=number(len(request.views)))
+    return (
+        exp.select(*(column(each, "p") for each in ("row_id", "at", *(f"#{place}" for place in candidates))))
+        .from_(exp.Subquery(this=running, alias=exp.TableAlias(this=name("p"))))
+        .where(is_entity_row, copy=False)
+    )
+
+
+def _fetched(request: PointInTimeRequest, ranks: Mapping[str, str], candidates: Sequence[str]) -> exp.Select:
+    """Entity rows with the columns of the chosen ranks."""
+    query = exp.select(*(named(column(each, "r"), each) for each in (request.row_id, *request.carry)))
+    query = query.from_(relation(request.entity_rows, "r"), copy=False)
+    for rows in ranks.values():
+        same_row = exp.EQ(this=column("row_id", rows), expression=column(request.row_id, "r"))
+        query = query.join(table(rows), on=same_row, join_type="left", copy=False)
+    for place, (view, rows) in enumerate(zip(request.views, candidates, strict=True)):
+        own = ranks[view.entity.name]
+        same_rank = exp.EQ(this=column(RANK, rows), expression=column(f"#{place}", own))
+        query = query.join(table(rows), on=same_rank, join_type="left", copy=False)
+        values = {feature.name: column(feature.name, rows) for feature in view.declared()}
+        event = column("event_timestamp", rows)
+        query = query.select(*answered(view, values, event=event, at=column("at", own)), copy=False)
+    return query.order_by(ascending(column(request.row_id, "r")), copy=False)

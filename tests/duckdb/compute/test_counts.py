@@ -1,0 +1,90 @@
+"""What a run could not use: rows without a key, and rows that came too late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.duckdb.compute.cases import COPIED, START_MS, WINDOWS, rows
+from tests.duckdb.compute.harness import both, create_source, create_tables, parameters_of
+from tests.duckdb.compute.runs import EXAMPLES, schedule
+from tests.support.window_oracle import Case, Row, Work, grid_times
+
+CASES = {name: {**WINDOWS, **COPIED}[name] for name in ("values", "shorter than a step", "with created")}
+"""With and without a created column; the rows of a SQL view are counted as those of any other."""
+
+
+def in_work(case: Case, instant: int, work: Work) -> bool:
+    """Whether an event time enters at one of the run's grid times."""
+    return any(at - case.view.step_ms < instant <= at for at in grid_times(case, work.from_ms, work.to_ms))
+
+
+def created_of(case: Case, row: Row) -> int:
+    """When a row became known, in milliseconds: its event time where nothing says otherwise."""
+    instant = row["made"] if case.has_created and row["made"] is not None else row["happened"]
+    return int(instant) // 1000
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rows_without_a_key_are_counted_and_set_aside(name: str) -> None:
+    """The count and the rows themselves are those of the run's interval that lack a key and exist for the run."""
+    case = CASES[name]
+
+    @EXAMPLES
+    @given(rows(case), st.integers(3, 16))
+    def check(table: list[dict[str, Any]], first: int) -> None:
+        work = schedule(case, first=first, second=1, look_back=0)[0]
+        create_tables(case)
+        create_source(case, table)
+        lost = [
+            row
+            for row in table
+            if any(row[key.name] is None for key in case.entity.join_keys)
+            and case.keep(row)
+            and in_work(case, row["happened"] // 1000, work)
+            and max(row["happened"] // 1000, created_of(case, row)) <= work.known_ms
+        ]
+        assert both(case, "counts", parameters_of(work))[0][0] == len(lost)
+        assert len(both(case, "quarantine", parameters_of(work))) == len(lost)
+
+    check()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rows_that_came_later_than_the_lateness_are_counted(name: str) -> None:
+    """They became known in the interval, for event times more than the lateness before it."""
+    case = CASES[name]
+
+    @EXAMPLES
+    @given(rows(case), st.integers(3, 8), st.integers(1, 12))
+    def check(table: list[dict[str, Any]], first: int, second: int) -> None:
+        work = schedule(case, first=first, second=second, look_back=0)[1]
+        create_tables(case)
+        create_source(case, table)
+        oldest = work.from_ms - case.view.step_ms - case.source.lateness_ms
+        late = [
+            row
+            for row in table
+            if case.has_created
+            and case.keep(row)
+            and in_work(case, created_of(case, row), work)
+            and row["happened"] // 1000 <= oldest
+        ]
+        assert both(case, "counts", parameters_of(work))[0][1] == len(late)
+
+    check()
+
+
+def test_quarantine_holds_every_declared_column_as_it_is() -> None:
+    """The row can be mended and put back: nothing is cast, floored or renamed."""
+    case = COPIED["with created"]
+    create_tables(case)
+    row = dict.fromkeys(("kind", "d", "flag", "day", "made", "no")) | {"origin": "a#b", "x": 1.5, "s": "it's"}
+    create_source(case, [{**row, "seen_at": 1, "happened": START_MS * 1000 + 999}])
+    work = Work(START_MS - 7, START_MS + 13, START_MS, START_MS + 50, START_MS + 46)
+    (found,) = both(case, "quarantine", parameters_of(work))
+    assert found[:3] == ("a#b", None, None)
+    assert str(found[9]) == "2024-02-29 23:59:59.900999"
