@@ -178,6 +178,12 @@ class Athena:
         )
         return self.run(sql, purpose, view=view, token=token, deadline_ms=deadline_ms)
 
+    def columns(self, query_id: str) -> dict[str, str]:
+        """The columns of a SELECT that has succeeded, with their types by Athena's names, such as ``varchar``."""
+        answer = self._call("get_query_results", None, QueryExecutionId=query_id, MaxResults=1)
+        described = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+        return {str(column["Name"]): str(column["Type"]) for column in described}
+
     def results(self, query_id: str) -> list[Row]:
         """The typed rows of a SELECT that has succeeded."""
         pages: list[Mapping[str, Any]] = []

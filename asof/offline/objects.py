@@ -64,6 +64,20 @@ def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[S3Object]:
         raise QueryError(f"s3://{bucket}/{prefix} cannot be listed: {error}") from error
 
 
+def require_empty(s3: Any, location: str) -> None:
+    """Raise RequestError where anything but a console's folder marker lies under a prefix about to be written to.
+
+    Raises QueryError where the bucket cannot be listed.
+    """
+    bucket, prefix = split_uri(location)
+    try:
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=2)
+    except (ClientError, BotoCoreError) as error:
+        raise QueryError(f"{location} cannot be listed: {error}") from error
+    if any(each["Key"] != prefix for each in listed.get("Contents", ())):
+        raise RequestError(f"{location} is not empty, and a training set never replaces another; nothing was run")
+
+
 def delete_prefix(s3: Any, bucket: str, prefix: str) -> int:
     """Delete everything under a prefix (which must end in ``/``); returns how many objects.
 
