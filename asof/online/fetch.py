@@ -33,9 +33,9 @@ class ReadClient(Protocol):
 def fetch(client: ReadClient, table: str, keys: Iterable[ItemKey], consistent: bool, patience: Patience) -> Items:
     """The items that exist under these distinct keys; a key that is not in the answer has no item, for certain.
 
-    Several items of one partition are read by one Query over the span of their sort keys (it may pass over
-    neighbours: packed items are small, and a Query is paid by its bytes in total, BatchGetItem by each item rounded
-    up). Anything else goes in BatchGetItem calls of 100 keys, with unprocessed keys tried again.
+    Several items of one partition are read by one Query over the span of their sort keys (neighbours in between come
+    along: packed items are small, and a Query is paid by its bytes in total, BatchGetItem by each item rounded up).
+    Anything else goes in BatchGetItem calls of 100 keys, with unprocessed keys tried again.
 
     Raises DeadlineExceededError or OnlineStoreError; an incomplete answer is never returned.
     """
@@ -46,7 +46,7 @@ def fetch(client: ReadClient, table: str, keys: Iterable[ItemKey], consistent: b
 
 
 def _query(client: ReadClient, table: str, keys: list[ItemKey], consistent: bool, patience: Patience) -> Items:
-    sort_keys = {sort_key for _, sort_key in keys}
+    sort_keys = [sort_key for _, sort_key in keys]
     request: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
@@ -62,7 +62,7 @@ def _query(client: ReadClient, table: str, keys: list[ItemKey], consistent: bool
     items: Items = {}
     while True:
         page = patience.call(lambda: client.query(**request))
-        items |= {_key(item): item for item in page["Items"] if item["sk"]["S"] in sort_keys}
+        items |= {_key(item): item for item in page["Items"]}
         if not page.get("LastEvaluatedKey"):
             return items
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
