@@ -81,7 +81,12 @@ class Attempt:
             return Progress("count", record), self._query("counts", record)
         if progress.step == "count":
             found = self._row(result)
-            record = dataclasses.replace(record, quarantined=found["null_keys"])
+            record = dataclasses.replace(
+                record,
+                quarantined=found["null_keys"],
+                too_late=found["too_late"],
+                newest_ms=found["newest_ms"] or None,
+            )
             step: Literal["quarantine", "compute"] = "quarantine" if record.quarantined else "compute"
             return Progress(step, record), self._unload(step, record)
         if progress.step == "quarantine":

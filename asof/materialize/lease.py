@@ -31,7 +31,10 @@ Write = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A held lease. ``token`` fences: it is greater than that of any earlier holder."""
+    """A held lease. ``token`` fences: it is greater than that of any earlier holder. Renewing holds for ``hold_ms``.
+
+    Made by :func:`acquire`, or anew from ``owner`` and ``token`` where the holder goes on in another process.
+    """
 
     client: DynamoDBClient
     table: str
@@ -39,9 +42,10 @@ class Lease:
     owner: str
     token: int
     clock: Clock
+    hold_ms: int = LEASE_MS
 
     def renew(self) -> None:
-        """Hold on for another LEASE_MS; raises LeaseLostError where another run took over."""
+        """Hold on for another ``hold_ms``; raises LeaseLostError where another run took over."""
         self.record([])
 
     def record(self, writes: Sequence[Write]) -> None:
@@ -58,7 +62,7 @@ class Lease:
                 "ExpressionAttributeNames": {"#token": "token"},
                 "ExpressionAttributeValues": {
                     ":token": {"N": str(self.token)},
-                    ":expires": {"N": str(self.clock.now_ms() + LEASE_MS)},
+                    ":expires": {"N": str(self.clock.now_ms() + self.hold_ms)},
                 },
             }
         }
@@ -100,20 +104,33 @@ def _key(view: str) -> dict[str, Any]:
     return {"pk": {"S": view}, "sk": {"S": _LEASE}}
 
 
-def acquire(client: DynamoDBClient, table: str, view: str, owner: str, clock: Clock) -> Lease:
-    """Take the view's lease, free or expired; raises LeaseHeldError, naming the holder, where it is held."""
+def acquire(
+    client: DynamoDBClient,
+    table: str,
+    view: str,
+    owner: str,
+    clock: Clock,
+    *,
+    hold_ms: int = LEASE_MS,
+    ended: str | None = None,
+) -> Lease:
+    """Take the view's lease, free or expired; raises LeaseHeldError, naming the holder, where it is held.
+
+    A lease that is held by ``ended``, an owner known to work no more, or by ``owner`` itself, counts as free.
+    """
     now_ms = clock.now_ms()
     try:
         answer = client.update_item(
             TableName=table,
             Key=_key(view),
             UpdateExpression="SET expires = :expires, #owner = :owner, #token = if_not_exists(#token, :zero) + :one",
-            ConditionExpression="attribute_not_exists(expires) OR expires <= :now",
+            ConditionExpression="attribute_not_exists(expires) OR expires <= :now OR #owner IN (:owner, :ended)",
             ExpressionAttributeNames={"#owner": "owner", "#token": "token"},
             ExpressionAttributeValues={
-                ":expires": {"N": str(now_ms + LEASE_MS)},
+                ":expires": {"N": str(now_ms + hold_ms)},
                 ":now": {"N": str(now_ms)},
                 ":owner": {"S": owner},
+                ":ended": {"S": owner if ended is None else ended},
                 ":zero": {"N": "0"},
                 ":one": {"N": "1"},
             },
@@ -126,6 +143,7 @@ def acquire(client: DynamoDBClient, table: str, view: str, owner: str, clock: Cl
         holder, until = held.get("owner", {}).get("S", "another run"), int(held.get("expires", {}).get("N", "0"))
         raise LeaseHeldError(
             f"{view}: {holder} is at work and holds the lease until {iso(until)}; nothing was done. "
-            f"Try again when it has finished"
+            f"Try again when it has finished",
+            owner=holder,
         ) from error
-    return Lease(client, table, view, owner, int(answer["Attributes"]["token"]["N"]), clock)
+    return Lease(client, table, view, owner, int(answer["Attributes"]["token"]["N"]), clock, hold_ms)

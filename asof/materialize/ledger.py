@@ -29,15 +29,27 @@ RunState = Literal["open", "published", "abandoned"]
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """What is published of a view: every grid time from ``first_ms`` to ``through_ms``, both inclusive."""
+    """What is published of a view: every grid time from ``first_ms`` to ``through_ms``, both inclusive.
+
+    ``newest_ms`` is the event time of the newest source row among them, None where there was none.
+    """
 
     first_ms: int
     through_ms: int
+    newest_ms: int | None = None
+
+    def age_ms(self, now_ms: int) -> int:
+        """How old the newest data is: it grows where runs fail to advance, and where the source has fallen silent."""
+        newest_ms = self.through_ms if self.newest_ms is None else min(self.newest_ms, self.through_ms)
+        return now_ms - newest_ms
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """How far a chunk has come. ``partitions`` maps an event date to the location of the attempt's rows."""
+    """How far a chunk has come. ``partitions`` maps an event date to the location of the attempt's rows.
+
+    ``newest_ms`` is the greatest event time the source had for it, None where it had none.
+    """
 
     stage: str
     attempt: str
@@ -47,6 +59,7 @@ class ChunkRecord:
     quarantined: int = 0
     too_late: int = 0
     scanned_bytes: int = 0
+    newest_ms: int | None = None
 
     def reached(self, stage: str) -> bool:
         """Whether the chunk has come at least as far as ``stage``."""

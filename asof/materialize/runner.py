@@ -5,36 +5,38 @@ The ledger decides what is still to be done, so a run that was killed anywhere i
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from asof.clock import from_ms
 from asof.errors import AsofError, LeaseLostError, RequestError
 from asof.manifest import FeatureView
-from asof.materialize.chunk import Attempt, clear_staging
+from asof.materialize.chunk import Attempt
 from asof.materialize.lease import Lease, acquire
-from asof.materialize.ledger import ChunkRecord, Ledger, LedgerReader, RunRecord, RunState, Watermark
+from asof.materialize.ledger import ChunkRecord, Ledger, RunRecord
+from asof.materialize.lifecycle import (
+    Planner,
+    closed,
+    ledger_of,
+    new_run_id,
+    next_run,
+    publish_run,
+    reader_of,
+    record_failure,
+)
 from asof.materialize.load import load
 from asof.materialize.services import Services
 from asof.materialize.stages import Chunk, Run
 
+__all__ = ["Planner", "Progress", "Runner", "new_run_id", "quiet"]
+
 Progress = Callable[[str, int, int], None]
 """Called after each stage with what was done, the stages done so far and their total."""
-
-Planner = Callable[[Watermark | None, str], Run | None]
-"""From the watermark and a run id to the run, or None where there is nothing to do."""
 
 
 def quiet(_what: str, _done: int, _total: int) -> None:
     """No progress."""
-
-
-def new_run_id(now_ms: int) -> str:
-    """A run id that sorts by time: ``20260131T120000-1a2b3c``."""
-    return f"{from_ms(now_ms):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,10 @@ class Runner:
         """
         lease = self._acquire()
         try:
-            finished = [self._finish(lease, record) for record in self._open_runs()]
-            run = planner(self._reader().watermark(self.view.reference), new_run_id(self.services.clock.now_ms()))
-            if run is not None:
-                record = RunRecord(run, "open", self.services.clock.now_ms())
-                self._ledger(lease).record_run(record)
+            finished: list[RunRecord] = []
+            left_open = True
+            while left_open and (found := next_run(self.services, self.view, lease, planner)) is not None:
+                record, left_open = found
                 finished.append(self._finish(lease, record))
         finally:
             lease.release()
@@ -71,53 +72,44 @@ class Runner:
         """
         lease = self._acquire()
         try:
-            record = self._reader().run(self.view.reference, run_id)
+            reader, ledger = reader_of(self.services), ledger_of(self.services, lease)
+            record = reader.run(self.view.reference, run_id)
             if record is None or record.state != "open":
                 raise RequestError(f"{self.view.reference} has no open run {run_id!r}")
-            ledger, recorded = self._ledger(lease), self._reader().chunks(self.view.reference, run_id)
+            recorded = reader.chunks(self.view.reference, run_id)
             for chunk in record.run.chunks:
                 if chunk.index in recorded and recorded[chunk.index].reached("checked"):
                     recorded[chunk.index] = self._chunk(lease, ledger, record.run, chunk, recorded[chunk.index])
             committed = [each for each in recorded.values() if each.reached("committed")]
             written = load(self.services, self.view, record.run, committed, lease.renew) if self.view.online else 0
-            closed = self._closed(record, committed, written, "abandoned")
-            ledger.record_run(closed)
+            given_up = closed(self.services, record, committed, written, "abandoned")
+            ledger.record_run(given_up)
         finally:
             lease.release()
-        return closed
+        return given_up
 
     def _acquire(self) -> Lease:
         environment, clock = self.services.environment, self.services.clock
         owner = f"run-{secrets.token_hex(4)}"
         return acquire(self.services.dynamodb, environment.control_table, self.view.reference, owner, clock)
 
-    def _reader(self) -> LedgerReader:
-        return LedgerReader(self.services.dynamodb, self.services.environment.control_table)
-
-    def _ledger(self, lease: Lease) -> Ledger:
-        return Ledger(lease, self.services.environment.online_table)
-
-    def _open_runs(self) -> list[RunRecord]:
-        return [record for record in self._reader().runs(self.view.reference) if record.state == "open"]
-
     def _finish(self, lease: Lease, record: RunRecord) -> RunRecord:
         """Work through everything of an open run that the ledger does not show as done."""
-        ledger = self._ledger(lease)
         try:
-            return self._work(lease, ledger, record)
+            return self._work(lease, record)
         except LeaseLostError:
             raise
         except AsofError as error:
-            ledger.record_run(dataclasses.replace(record, error=f"{type(error).__name__}: {error}"))
+            record_failure(self.services, lease, record, f"{type(error).__name__}: {error}")
             error.add_note(
                 f"run {record.run.run_id} of {self.view.reference} stays open and is finished by the next run; "
                 f"to give it up: asof abandon {self.view.reference} {record.run.run_id}"
             )
             raise
 
-    def _work(self, lease: Lease, ledger: Ledger, record: RunRecord) -> RunRecord:
-        run = record.run
-        recorded = self._reader().chunks(self.view.reference, run.run_id)
+    def _work(self, lease: Lease, record: RunRecord) -> RunRecord:
+        run, ledger = record.run, ledger_of(self.services, lease)
+        recorded = reader_of(self.services).chunks(self.view.reference, run.run_id)
         total = len(run.chunks) + 2
         ended: list[ChunkRecord] = []
 
@@ -128,11 +120,9 @@ class Runner:
         each_of(run.chunks, one, self.workers)
         written = load(self.services, self.view, run, ended, lease.renew) if self.view.online else 0
         self.progress("loaded", total - 1, total)
-        clear_staging(self.services, self.view, run)
-        closed = self._closed(record, ended, written, "published")
-        ledger.publish(closed, _advanced(self._reader().watermark(self.view.reference), run, self.view))
+        published = publish_run(self.services, self.view, lease, record, chunks=ended, written=written)
         self.progress("published", total, total)
-        return closed
+        return published
 
     def _chunk(self, lease: Lease, ledger: Ledger, run: Run, chunk: Chunk, record: ChunkRecord | None) -> ChunkRecord:
         """Bring one chunk to ``committed`` from wherever the ledger shows it."""
@@ -144,27 +134,6 @@ class Runner:
             if query is not None:
                 result = self.services.athena.run(query.sql, query.purpose, view=self.view.reference, token=query.token)
         return progress.record
-
-    def _closed(self, record: RunRecord, chunks: Sequence[ChunkRecord], written: int, state: RunState) -> RunRecord:
-        return dataclasses.replace(
-            record,
-            state=state,
-            ended_ms=self.services.clock.now_ms(),
-            rows=sum(each.rows for each in chunks),
-            written=written,
-            quarantined=sum(each.quarantined for each in chunks),
-            too_late=sum(each.too_late for each in chunks),
-            scanned_bytes=sum(each.scanned_bytes for each in chunks),
-            error="",
-        )
-
-
-def _advanced(before: Watermark | None, run: Run, view: FeatureView) -> Watermark:
-    """The watermark after a run: its grid times joined to those published before."""
-    after = Watermark(run.from_ms, run.to_ms - view.step_ms)
-    if before is None:
-        return after
-    return Watermark(min(before.first_ms, after.first_ms), max(before.through_ms, after.through_ms))
 
 
 def each_of(items: Sequence[Chunk], work: Callable[[Chunk], None], workers: int) -> None:

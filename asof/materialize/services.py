@@ -9,6 +9,7 @@ from asof.clock import Clock, SystemClock
 from asof.manifest import BatchSource, Entity, FeatureView, Manifest
 from asof.names import Environment
 from asof.offline.athena import Athena
+from asof.online.client import client_config
 
 if TYPE_CHECKING:
     import boto3
@@ -42,7 +43,8 @@ class Services:
             athena=Athena(session.client("athena", region_name=region), environment),
             glue=session.client("glue", region_name=region),
             s3=session.client("s3", region_name=region),
-            dynamodb=session.client("dynamodb", region_name=region),
+            # The product retries and keeps deadlines itself; botocore's own retries would sit inside them.
+            dynamodb=session.client("dynamodb", region_name=region, config=client_config()),
             clock=clock,
         )
 

@@ -14,10 +14,13 @@ RunKind = Literal["incremental", "materialize", "backfill"]
 RECORDED: Final = ("computed", "checked", "committed")
 """What the ledger records of a chunk, in order. Whoever finds ``checked`` must commit: another may have begun to."""
 
+MOST_SQL_BYTES: Final = 200_000
+"""A state of a state machine may hold 256 KB, and a query travels in one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a run: grid times ``[from_ms, to_ms)``; those before ``on_time_ms`` are re-computed for late events."""
+    """A piece of a run: grid times ``[from_ms, to_ms)``; those before ``on_time_ms`` are recomputed for late events."""
 
     index: int
     from_ms: int

@@ -37,6 +37,26 @@ def read_manifest(s3: S3Client, environment: Environment) -> Manifest:
     return Manifest.from_json(text)
 
 
+def archived_manifest(s3: S3Client, environment: Environment, digest: str) -> Manifest:
+    """A manifest that was published at some time, by the SHA-256 of its text; raises ManifestError where none was."""
+    text = _read(s3, environment.registry_bucket, f"manifest/{digest}.json")
+    if text is None:
+        raise ManifestError(f"s3://{environment.registry_bucket} holds no manifest {digest}: it was never published")
+    return Manifest.from_json(text)
+
+
+def check(s3: S3Client, environment: Environment, manifest: Manifest) -> list[str]:
+    """The references of a manifest's versions that are new; nothing is written.
+
+    Raises PublishedVersionError, naming all of them, where published versions would change their meaning.
+    """
+    published = {key: _read(s3, environment.registry_bucket, key) for key, _, _ in _versions(manifest)}
+    changed = [reference for key, reference, text in _versions(manifest) if published[key] not in (None, text)]
+    if changed:
+        raise PublishedVersionError(changed)
+    return [reference for key, reference, _ in _versions(manifest) if published[key] is None]
+
+
 def publish(s3: S3Client, environment: Environment, manifest: Manifest) -> list[str]:
     """Put a manifest into force; the references of the versions that are new.
 
@@ -44,19 +64,10 @@ def publish(s3: S3Client, environment: Environment, manifest: Manifest) -> list[
     written then. Repeating a publication changes nothing.
     """
     bucket = environment.registry_bucket
-    published = {key: _read(s3, bucket, key) for key, _, _ in _versions(manifest)}
-    changed = [
-        reference
-        for key, reference, text in _versions(manifest)
-        if published[key] is not None and published[key] != text
-    ]
-    if changed:
-        raise PublishedVersionError(changed)
-    new = []
+    new = check(s3, environment, manifest)
     for key, reference, text in _versions(manifest):
-        if published[key] is None:
+        if reference in new:
             _write_once(s3, bucket, key, text, reference)
-            new.append(reference)
     text = manifest.to_json()
     digest = hashlib.sha256(text.encode()).hexdigest()
     for key in (f"manifest/{digest}.json", MANIFEST_KEY):

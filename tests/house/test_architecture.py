@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 FLOORS = {
     "errors": 0, "clock": 0, "value_types": 0, "keys": 0, "names": 0, "manifest": 0, "references": 0,
-    "on_demand": 0, "extras": 0,
+    "on_demand": 0, "extras": 0, "deployed": 0,
     "definitions": 1, "sql": 1, "offline": 1, "online": 1,
-    "materialize": 2, "registry": 2, "serve": 2,
+    "materialize": 2, "registry": 2, "serve": 2, "monitor": 2,
     "store": 3, "local": 3,
     "cli": 4,
 }  # fmt: skip

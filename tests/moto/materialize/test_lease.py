@@ -13,8 +13,8 @@ from moto import mock_aws
 from asof.clock import ManualClock
 from asof.errors import LeaseHeldError, LeaseLostError
 from asof.keys import WATERMARK_KEY
-from asof.materialize.ledger import ChunkRecord, Ledger, LedgerReader, RunRecord, Watermark
 from asof.materialize.lease import LEASE_MS, acquire
+from asof.materialize.ledger import ChunkRecord, Ledger, LedgerReader, RunRecord, Watermark
 from asof.materialize.stages import Chunk, Run
 
 VIEW = "v@v1"

@@ -60,7 +60,7 @@ def test_lateness_looks_back_but_not_before_the_published_range() -> None:
 
 @given(lateness=st.integers(0, 10 * HOUR), known=st.integers(1, HOUR), late=st.integers(0, 10 * HOUR))
 def test_no_event_within_lateness_escapes_the_next_run(lateness: int, known: int, late: int) -> None:
-    """An event known after the run at 9:00, and late by no more than lateness, touches a grid time the next run does."""
+    """What the run at 9:00 could not know, and is late by no more than lateness, touches work of the next run."""
     view = an_aggregation_view()
     event = 9 * HOUR + known - min(late, lateness)
     assert look_back(view, a_source(lateness_ms=lateness), 10 * HOUR, -100 * HOUR) <= on_grid(view, event)

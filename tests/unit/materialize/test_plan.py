@@ -49,9 +49,7 @@ def test_late_events_are_looked_for_before_the_watermark_and_are_not_on_time() -
 def test_a_range_apart_from_the_published_one_is_extended_to_meet_it() -> None:
     """What is published has no gaps."""
     published = Watermark(100 * HOUR, 200 * HOUR)
-    after = plan_range(
-        VIEW, "backfill", (300 * HOUR, 310 * HOUR), watermark=published, now_ms=10**12, run_id="r"
-    )
+    after = plan_range(VIEW, "backfill", (300 * HOUR, 310 * HOUR), watermark=published, now_ms=10**12, run_id="r")
     before = plan_range(VIEW, "backfill", (10 * HOUR, 20 * HOUR), watermark=published, now_ms=10**12, run_id="r")
     assert after is not None
     assert before is not None

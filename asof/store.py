@@ -1,0 +1,315 @@
+"""FeatureStore: one object in front of everything, with Feast's method names. It composes and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from asof.clock import Clock, duration_ms, to_ms
+from asof.errors import RequestError
+from asof.manifest import FeatureView, Manifest
+from asof.materialize.ledger import LedgerReader, RunRecord, Watermark
+from asof.materialize.plan import CHUNK_MS, plan_incremental, plan_range
+from asof.materialize.runner import Progress, Runner, new_run_id, quiet
+from asof.materialize.services import Services
+from asof.materialize.stages import Run, RunKind, explain
+from asof.names import Environment
+from asof.offline.athena_engine import AthenaEngine
+from asof.offline.duckdb_engine import DuckDBEngine
+from asof.offline.retrieval import RetrievalJob, get_historical_features
+from asof.offline.sources import check_source
+from asof.offline.tables import ensure_tables
+from asof.online.reader import OnlineReader
+from asof.references import find_feature_view
+from asof.registry.publish import publish, read_manifest
+from asof.serve.lookup import OnlineLookup
+from asof.serve.response import OnlineResponse
+
+if TYPE_CHECKING:
+    import boto3
+
+Engine = Literal["athena", "duckdb"]
+
+
+class FeatureStore:
+    """A feature store: definitions in force, their history, the online store, and the runs that keep them in step.
+
+    Open one with :meth:`local` or :meth:`from_environment`; close it, or use it as a context manager.
+    """
+
+    def __init__(self, services: Services, on_close: Callable[[], None] | None = None) -> None:
+        self.services = services
+        self._on_close = on_close
+        self._lookup: OnlineLookup | None = None
+
+    @classmethod
+    def local(cls, path: str | Path = "feature_defs", *, clock: Clock | None = None) -> Self:
+        """A store in the local cloud, in this process: the definitions under ``path``, published and ready.
+
+        Everything in it is gone when the store is closed. Needs the extra ``asof[local]``. While it is open, all of
+        boto3 in this process talks to the local cloud.
+        """
+        from asof.definitions import compile_path
+        from asof.local import LocalCloud
+
+        manifest = compile_path(Path(path))
+        cloud = LocalCloud()
+        cloud.start()
+        try:
+            environment = cloud.environment("local")
+            cloud.provision(environment)
+            store = cls(Services.connect(environment, manifest, cloud.session(), clock), cloud.stop)
+            store.apply()
+        except BaseException:
+            cloud.stop()
+            raise
+        return store
+
+    @classmethod
+    def from_environment(cls, name: str, *, session: boto3.Session | None = None, clock: Clock | None = None) -> Self:
+        """The deployed store ``name`` of the account and region that the AWS credentials in force belong to."""
+        session = session or _session()
+        environment = find_environment(name, session)
+        manifest = read_manifest(session.client("s3", region_name=environment.region), environment)
+        return cls(Services.connect(environment, manifest, session, clock))
+
+    @property
+    def manifest(self) -> Manifest:
+        """The definitions in force."""
+        return self.services.manifest
+
+    def apply(self) -> list[str]:
+        """Publish the manifest and create its tables; the references of the versions that are new.
+
+        Raises PublishedVersionError, and changes nothing, where a published version would change its meaning.
+        """
+        new = publish(self.services.s3, self.services.environment, self.manifest)
+        ensure_tables(self.services.glue, self.services.environment, self.manifest)
+        return new
+
+    def get_historical_features(
+        self,
+        entity_df: Any,
+        features: str | Sequence[str],
+        *,
+        as_of: Literal["served", "event"] = "served",
+        known_as_of: datetime | None = None,
+        full_feature_names: bool = False,
+        engine: Engine = "athena",
+    ) -> RetrievalJob:
+        """Point-in-time correct features for entity rows; lazy: nothing runs until the job is asked for its result.
+
+        ``entity_df`` is a pandas frame, an Arrow table, a SELECT, or an ``s3://`` prefix of Parquet, with the entity
+        keys and ``event_timestamp``. ``features`` names features (``view:feature``, ``view@v2:feature``) or a feature
+        service. ``as_of="served"`` uses what serving could have known at each row's time; ``"event"`` is Feast's rule.
+        ``known_as_of`` hides rows created later. Every entity row comes back once, in order.
+        """
+        return get_historical_features(
+            self.manifest,
+            self._engine(engine),
+            entity_df,
+            features,
+            as_of=as_of,
+            known_as_of=known_as_of,
+            full_feature_names=full_feature_names,
+        )
+
+    def get_online_features(
+        self,
+        features: str | Sequence[str],
+        entity_rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]],
+        *,
+        full_feature_names: bool = False,
+    ) -> OnlineResponse:
+        """The features of entities now, with a status, event time and age each; one row per entity row, in order."""
+        if self._lookup is None:
+            services = self.services
+            reader = OnlineReader(services.dynamodb, services.environment.online_table, clock=services.clock)
+            self._lookup = OnlineLookup(self.manifest, reader, services.clock)
+        return self._lookup.get_online_features(features, entity_rows, full_feature_names=full_feature_names)
+
+    def materialize_incremental(
+        self,
+        end_date: datetime | None = None,
+        feature_views: Sequence[str] | None = None,
+        *,
+        progress: Progress = quiet,
+    ) -> list[RunRecord]:
+        """Bring views from their watermark through the last grid time that is due (and not after ``end_date``)."""
+        end_ms = None if end_date is None else to_ms(end_date, "end_date")
+        finished = []
+        for view in self.views(feature_views):
+            plan = partial(self._incremental, view, end_ms)
+            finished += self._execute(view, plan, 1, progress)
+        return finished
+
+    def materialize(
+        self,
+        start_date: datetime,
+        end_date: datetime,
+        feature_views: Sequence[str] | None = None,
+        *,
+        progress: Progress = quiet,
+    ) -> list[RunRecord]:
+        """Materialize the grid times in ``[start_date, end_date)`` of views; what is there already is left alone."""
+        asked = _Range.of("materialize", start_date, end_date, None)
+        return self._ranges(self.views(feature_views), asked, 1, progress)
+
+    def backfill(
+        self,
+        feature_views: Sequence[str] | str,
+        start_date: datetime,
+        end_date: datetime,
+        *,
+        chunk: timedelta | str | None = None,
+        workers: int = 2,
+        progress: Progress = quiet,
+    ) -> list[RunRecord]:
+        """Materialize a long range in chunks, ``workers`` side by side; repeated after a kill, it goes on."""
+        names = [feature_views] if isinstance(feature_views, str) else feature_views
+        asked = _Range.of("backfill", start_date, end_date, chunk)
+        return self._ranges(self.views(names), asked, workers, progress)
+
+    def explain(
+        self,
+        feature_view: str,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+        *,
+        chunk: timedelta | str | None = None,
+    ) -> str:
+        """What a backfill, or without ``start_date`` an incremental run, would do, without doing it."""
+        view = self.views([feature_view])[0]
+        watermark = self.watermark(view.reference)
+        run_id = new_run_id(self.services.clock.now_ms())
+        run: Run | None
+        if start_date is None:
+            end_ms = None if end_date is None else to_ms(end_date, "end_date")
+            run = self._incremental(view, end_ms, watermark, run_id)
+        elif end_date is None:
+            raise RequestError("explain needs end_date where start_date is given")
+        else:
+            run = self._range(view, _Range.of("backfill", start_date, end_date, chunk), watermark, run_id)
+        left_open = [record.run for record in self.runs(view.reference) if record.state == "open"]
+        plans = [explain(each, view) for each in [*left_open, *([run] if run else [])]]
+        return "\n".join(plans) or f"{view.reference}: up to date, nothing to do"
+
+    def abandon(self, feature_view: str, run_id: str) -> RunRecord:
+        """Give an open run up; what it committed is loaded, so that history and lookups agree."""
+        return Runner(self.services, self.views([feature_view])[0]).abandon(run_id)
+
+    def watermark(self, feature_view: str) -> Watermark | None:
+        """What is published of a view; None where nothing is."""
+        return self._ledger().watermark(self.views([feature_view])[0].reference)
+
+    def runs(self, feature_view: str) -> list[RunRecord]:
+        """The runs of a view, oldest first."""
+        return self._ledger().runs(self.views([feature_view])[0].reference)
+
+    def views(self, references: Sequence[str] | None = None) -> list[FeatureView]:
+        """The feature views named (``view`` or ``view@v2``), or all that are not deprecated.
+
+        Raises UnknownFeatureError with the nearest names.
+        """
+        if references is None:
+            return [view for view in self.manifest.feature_views if not view.deprecated]
+        return [find_feature_view(self.manifest, reference) for reference in references]
+
+    def close(self) -> None:
+        """Let go of what :meth:`local` started."""
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _engine(self, name: Engine) -> AthenaEngine | DuckDBEngine:
+        services = self.services
+        engines: dict[str, type[AthenaEngine | DuckDBEngine]] = {"athena": AthenaEngine, "duckdb": DuckDBEngine}
+        if name not in engines:
+            raise RequestError(f"engine={name!r} is not one of {', '.join(engines)}")
+        return engines[name](services.environment, services.athena, services.glue, services.s3)
+
+    def _ledger(self) -> LedgerReader:
+        return LedgerReader(self.services.dynamodb, self.services.environment.control_table)
+
+    def _execute(
+        self,
+        view: FeatureView,
+        planner: Callable[[Watermark | None, str], Run | None],
+        workers: int,
+        progress: Progress,
+    ) -> list[RunRecord]:
+        services = self.services
+        check_source(services.glue, services.environment, services.source(view), services.s3)
+        return Runner(services, view, workers, progress).execute(planner)
+
+    def _incremental(
+        self, view: FeatureView, end_ms: int | None, watermark: Watermark | None, run_id: str
+    ) -> Run | None:
+        return plan_incremental(
+            view,
+            self.services.source(view),
+            watermark=watermark,
+            now_ms=self.services.clock.now_ms(),
+            end_ms=end_ms,
+            run_id=run_id,
+        )
+
+    def _range(self, view: FeatureView, asked: _Range, watermark: Watermark | None, run_id: str) -> Run | None:
+        return plan_range(
+            view,
+            asked.kind,
+            (asked.start_ms, asked.end_ms),
+            watermark=watermark,
+            now_ms=self.services.clock.now_ms(),
+            run_id=run_id,
+            chunk_ms=asked.chunk_ms,
+        )
+
+    def _ranges(self, views: Sequence[FeatureView], asked: _Range, workers: int, progress: Progress) -> list[RunRecord]:
+        finished = []
+        for view in views:
+            finished += self._execute(view, partial(self._range, view, asked), workers, progress)
+        return finished
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A range that was asked for, as the planner takes it."""
+
+    kind: RunKind
+    start_ms: int
+    end_ms: int
+    chunk_ms: int
+
+    @classmethod
+    def of(cls, kind: RunKind, start_date: datetime, end_date: datetime, chunk: timedelta | str | None) -> _Range:
+        """Raises NaiveDatetimeError for instants without a zone, RequestError for a chunk that is no duration."""
+        chunk_ms = CHUNK_MS if chunk is None else duration_ms(chunk, "chunk")
+        return cls(kind, to_ms(start_date, "start_date"), to_ms(end_date, "end_date"), chunk_ms)
+
+
+def find_environment(name: str, session: boto3.Session) -> Environment:
+    """The environment ``name`` of the account and region a session belongs to."""
+    if session.region_name is None:
+        raise RequestError("no AWS region is set; set AWS_REGION, or name one in your AWS profile")
+    account = session.client("sts", region_name=session.region_name).get_caller_identity()["Account"]
+    return Environment(name, account, session.region_name)
+
+
+def _session() -> boto3.Session:
+    import boto3
+
+    return boto3.Session()
