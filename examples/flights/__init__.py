@@ -1,0 +1,1 @@
+"""Flights that left New York: a real data set, and the demo over it."""
