@@ -5,6 +5,9 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := $(VENV)/bin
 WORKERS ?= 2
+# CDK looks for node on the PATH; the environment brings one.
+export PATH := $(abspath $(BIN)):$(PATH)
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format lock bench clean
@@ -19,7 +22,7 @@ demo: $(VENV)/demo.stamp ## Watch real flights go all the way, on this machine, 
 test: check ## Lint, types, and all tests, in random order
 	@$(BIN)/python -m pytest -n $(WORKERS) -q
 
-check: $(VENV)/dev.stamp ## Lint and types only
+check: $(VENV)/dev.stamp node_modules/.stamp ## Lint and types only
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -36,7 +39,7 @@ bench: $(VENV)/dev.stamp ## Print the benchmarks' ratios (minutes)
 lock: ## Renew the locks (needs uv); they carry hashes and no registry's address
 	uv pip compile pyproject.toml --extra demo --group build --universal --python-version 3.11 \
 		--generate-hashes --no-header -o requirements.lock -q
-	uv pip compile pyproject.toml --extra demo --group dev -c requirements.lock --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra demo --extra infra --group dev -c requirements.lock --universal --python-version 3.11 \
 		--generate-hashes --no-header -o requirements-dev.lock -q
 
 clean: ## Remove the environment and all caches
@@ -51,6 +54,10 @@ $(VENV)/python.stamp:
 $(VENV)/demo.stamp: requirements.lock pyproject.toml | $(VENV)/python.stamp
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+node_modules/.stamp: package-lock.json | $(VENV)/dev.stamp
+	@npm ci --silent
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/python.stamp

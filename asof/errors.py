@@ -19,6 +19,8 @@ AsofError
 │   ├── LeaseLostError         this run's lease expired and another took over
 │   └── CheckFailedError       the computed rows broke a check; nothing became visible
 ├── PublishedVersionError      a published version would change its meaning
+├── RetiredVersionError        a retired version would come back into service
+├── VersionInUseError          a version cannot be retired: it is still in service
 ├── ManifestError              a manifest cannot be read or is of another format
 ├── MissingExtraError          an optional dependency is not installed
 └── LocalCloudError            the local cloud was asked for something it cannot do
@@ -167,6 +169,26 @@ class PublishedVersionError(AsofError):
             f"the meaning of {', '.join(references)} has changed since it was published, and published versions are "
             f"immutable; nothing was published. Restore the definition, or give the change a new version"
         )
+
+
+class RetiredVersionError(AsofError):
+    """Retired versions would come back into service; nothing was published. ``references`` names them."""
+
+    def __init__(self, references: Sequence[str]) -> None:
+        self.references = tuple(references)
+        super().__init__(
+            f"{', '.join(references)} is retired, and a retired version never comes back into service; nothing was "
+            f"published. Give the view a new version; the old one may stay only if it is deprecated and unread"
+        )
+
+
+class VersionInUseError(AsofError):
+    """A version cannot be retired while it is in service; ``readers`` names who still reads it."""
+
+    def __init__(self, reference: str, reason: str, readers: Sequence[str] = ()) -> None:
+        self.reference = reference
+        self.readers = tuple(readers)
+        super().__init__(f"{reference} cannot be retired: {reason}; nothing was changed")
 
 
 class ManifestError(AsofError):

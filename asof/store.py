@@ -88,8 +88,9 @@ class FeatureStore:
 
         Raises PublishedVersionError, and changes nothing, where a published version would change its meaning.
         """
-        new = publish(self.services.s3, self.services.environment, self.manifest)
-        ensure_tables(self.services.glue, self.services.environment, self.manifest)
+        services = self.services
+        new = publish(services.s3, services.environment, self.manifest, clock=services.clock)
+        ensure_tables(services.glue, services.environment, self.manifest)
         return new
 
     def get_historical_features(

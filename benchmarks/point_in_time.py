@@ -2,9 +2,10 @@
 
 Run: ``python -m benchmarks.point_in_time``; ``--help`` lists the sizes. Every measurement is a process of its own, from
 opening the files to the whole answer as an Arrow table; contestants take turns, and the table shows medians. Before an
-answer's time counts, a sample of its rows is compared with a range join and a sort. Only ratios within one
-run are worth comparing between machines. DuckDB's plain ASOF JOIN answers ``served`` wrongly where rows come late; it
-stays in the table, with its share of wrong rows, because its speed is the bar.
+answer's time counts, a sample of its rows is compared with a range join and a sort. Only ratios within one run are
+worth comparing between machines, and on a busy one those of processor time and memory. DuckDB's plain ASOF JOIN
+answers ``served`` wrongly where rows come late; it stays in the table, with its share of wrong rows, because its speed
+is the bar.
 """
 
 from __future__ import annotations
@@ -34,9 +35,13 @@ BAR = "asof_all_columns"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Medians of one contestant: seconds, peak resident megabytes, and the share of sampled rows that are wrong."""
+    """Medians of one contestant: seconds by the clock and of processors, peak resident megabytes.
+
+    ``wrong`` is the share of the sampled rows that are wrong.
+    """
 
     seconds: float
+    processor: float
     megabytes: float
     wrong: float
 
@@ -44,37 +49,41 @@ class Result:
 def measure(data: Data, names: Sequence[str], as_of: AsOf, runs: int, threads: int) -> dict[str, Result]:
     """Each contestant's result over the same files."""
     wrong = {name: _process(data, name, as_of, threads, check=True)[0] / SAMPLE for name in names}
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    taken: dict[str, list[list[float]]] = {name: [] for name in names}
     for _ in range(runs):
         for name in names:
             taken[name].append(_process(data, name, as_of, threads, check=False))
-    return {name: Result(*map(statistics.median, zip(*taken[name], strict=True)), wrong[name]) for name in names}
+    results = {}
+    for name in names:
+        seconds, processor, megabytes = (statistics.median(each) for each in zip(*taken[name], strict=True))
+        results[name] = Result(seconds, processor, megabytes, wrong[name])
+    return results
 
 
-def _process(data: Data, name: str, as_of: AsOf, threads: int, *, check: bool) -> tuple[float, float]:
-    """Seconds and megabytes of one run in a process of its own; with ``check``, the number of wrong rows and zero."""
+def _process(data: Data, name: str, as_of: AsOf, threads: int, *, check: bool) -> list[float]:
+    """Seconds, processor seconds and megabytes of a run in a process of its own; with ``check``, its wrong rows."""
     task = dataclasses.asdict(data) | {"folder": str(data.folder)}
     arguments = ["--worker", json.dumps({"data": task, "name": name, "as_of": as_of, "check": check})]
     command = [sys.executable, "-m", "benchmarks.point_in_time", "--threads", str(threads), *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    first, second = json.loads(done.stdout)
-    return first, second
+    result: list[float] = json.loads(done.stdout)
+    return result
 
 
-def work(task: str, threads: int) -> tuple[float, float]:
+def work(task: str, threads: int) -> list[float]:
     """What a measuring process does."""
     given = json.loads(task)
     data = Data(**given["data"] | {"folder": Path(given["data"]["folder"])})
     with duckdb.connect() as connection:
         connection.execute(f"SET threads = {threads}")
         connection.execute("SET enable_progress_bar = false")
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         answer = CONTESTANTS[given["name"]](connection, data, given["as_of"])
-        seconds = time.perf_counter() - start
+        seconds, processor = time.perf_counter() - start, time.process_time() - processor
     if given["check"]:
-        return wrong_rows(answer, data, given["as_of"], SAMPLE), 0.0
+        return [wrong_rows(answer, data, given["as_of"], SAMPLE)]
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return [seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6]
 
 
 def compare(options: argparse.Namespace, folder: Path) -> None:
@@ -84,14 +93,18 @@ def compare(options: argparse.Namespace, folder: Path) -> None:
         generate(data)
         print(f"\n{data.entity_rows:,} entity rows, {data.views} views, {data.rows:,} feature rows in total, ", end="")
         print(f"{data.features} features, {rows_per_entity:,} rows per entity, ttl {data.ttl_days or 'none'}")
-        print(f"{'rule':8}{'contestant':20}{'seconds':>9}{'ratio':>8}{'MB':>8}{'ratio':>8}{'wrong rows':>12}")
+        print(f"{'rule':8}{'contestant':20}", end="")
+        print(*(f"{each:>9}{'ratio':>7}" for each in ("seconds", "cpu s", "MB")), f"{'wrong rows':>12}", sep="")
         for as_of in options.as_of:
             results = measure(data, options.contestants, as_of, options.runs, options.threads)
             bar = results.get(BAR)
             for name, result in results.items():
-                seconds, megabytes = (result.seconds / bar.seconds, result.megabytes / bar.megabytes) if bar else (0, 0)
-                print(f"{as_of:8}{name:20}{result.seconds:9.2f}{seconds:8.2f}{result.megabytes:8.0f}", end="")
-                print(f"{megabytes:8.2f}{result.wrong:12.1%}", flush=True)
+                print(f"{as_of:8}{name:20}", end="")
+                for value in ("seconds", "processor", "megabytes"):
+                    own = getattr(result, value)
+                    ratio = f"{own / getattr(bar, value):.2f}" if bar else ""
+                    print(f"{own:9.{0 if value == 'megabytes' else 2}f}{ratio:>7}", end="")
+                print(f"{result.wrong:12.1%}", flush=True)
 
 
 def grow(options: argparse.Namespace, folder: Path) -> None:

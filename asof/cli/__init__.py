@@ -6,7 +6,11 @@ import click
 
 from asof import __version__
 from asof.cli.define import compile_command, sql_command, validate_command
+from asof.cli.discover import describe_command, lineage_command, search_command
+from asof.cli.local import local_group
+from asof.cli.operate import retire_command, rollback_command
 from asof.cli.output import AsofGroup
+from asof.cli.plan import plan_command
 from asof.cli.read import get_historical_features_command, get_online_features_command
 from asof.cli.runs import (
     abandon_command,
@@ -29,12 +33,14 @@ def main() -> None:
       asof validate                      check feature_defs/, all problems at once
       asof views                         what is defined
       asof sql airport_departures        the SQL that computes a view
+      asof plan --env dev                what deploying them would change, compute and cost
       asof apply --env dev               publish the definitions, create their tables
       asof backfill VIEW --start 2026-01-01 --env dev
       asof status --env dev              how fresh is everything?
 
     \b
-    Exit codes: 0 done; 1 refused or failed; 2 the call itself is wrong; 3 another run is at work, try again later.
+    Exit codes: 0 done; 1 refused or failed; 2 the call itself is wrong; 3 another run is at work, try again later;
+    4 there are changes (plan --exit-code only).
     """
 
 
@@ -43,6 +49,10 @@ for _command in (
     compile_command,
     sql_command,
     views_command,
+    describe_command,
+    search_command,
+    lineage_command,
+    plan_command,
     apply_command,
     status_command,
     materialize_command,
@@ -51,7 +61,10 @@ for _command in (
     explain_command,
     runs_command,
     abandon_command,
+    retire_command,
+    rollback_command,
     get_historical_features_command,
     get_online_features_command,
+    local_group,
 ):
     main.add_command(_command)

@@ -20,6 +20,7 @@ from asof.errors import AsofError, LeaseHeldError, RequestError
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_BUSY: Final = 3
+EXIT_CHANGES: Final = 4
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

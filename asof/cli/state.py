@@ -13,7 +13,10 @@ from asof.cli.output import env_option, json_option, path_option, show
 from asof.clock import duration_text, iso
 from asof.definitions import compile_path
 from asof.manifest import FeatureView
+from asof.materialize.lifecycle import reader_of
 from asof.materialize.services import Services
+from asof.monitor.status import count_items, view_status
+from asof.registry.retired import retired_versions
 from asof.store import FeatureStore, find_environment
 
 
@@ -56,26 +59,38 @@ def apply_command(path: Path, environment: str) -> None:
 
 
 @click.command("status")
+@click.option("--count", is_flag=True, help="Count online rows: one scan of the online table, paid by its bytes.")
 @env_option
 @json_option
-def status_command(environment: str, as_json: bool) -> None:
-    """Show per view how far it is published, how old its data is against its freshness, and its last run."""
+def status_command(count: bool, environment: str, as_json: bool) -> None:
+    """Show per view how far it is published, how old its data is against its freshness, its last run and its next.
+
+    The age is that of the newest data, so it grows where runs fail and also where a source falls silent. The next run
+    is when a grid time becomes due; an instant in the past says that a run is overdue.
+    """
     with FeatureStore.from_environment(environment) as store:
-        show([_status(store, view) for view in store.manifest.feature_views], as_json)
+        services = store.services
+        retired = retired_versions(services.s3, services.environment.registry_bucket)
+        rows = [_status(store, view, view.reference in retired) for view in store.manifest.feature_views]
+        if count:
+            found = count_items(services.dynamodb, services.environment.online_table)
+            rows = [{**row, "online rows": found[row["view"]]} for row in rows]
+        show(rows, as_json)
 
 
-def _status(store: FeatureStore, view: FeatureView) -> dict[str, Any]:
-    watermark = store.watermark(view.reference)
-    runs = store.runs(view.reference)
-    age_ms = store.services.clock.now_ms() - watermark.through_ms if watermark else None
-    late = view.freshness_ms is not None and (age_ms is None or age_ms > view.freshness_ms)
+def _status(store: FeatureStore, view: FeatureView, retired: bool) -> dict[str, Any]:
+    ledger = reader_of(store.services)
+    watermark, last = ledger.watermark(view.reference), ledger.last_run(view.reference)
+    status = view_status(view, watermark, store.services.clock.now_ms(), retired=retired)
     return {
         "view": view.reference,
+        "state": status.state,
         "first": iso(watermark.first_ms) if watermark else None,
         "through": iso(watermark.through_ms) if watermark else None,
-        "age": duration_text(age_ms // 1000 * 1000) if age_ms is not None else None,
+        "age": duration_text(status.age_ms // 1000 * 1000) if status.age_ms is not None else None,
         "freshness": duration_text(view.freshness_ms) if view.freshness_ms is not None else None,
-        "state": "stale" if late else "fresh" if view.freshness_ms is not None else None,
-        "last run": f"{runs[-1].run.run_id} {runs[-1].state}" if runs else None,
-        "error": runs[-1].error.splitlines()[0] if runs and runs[-1].error else None,
+        "last run": f"{last.run.run_id} {last.state}" if last else None,
+        "items written": last.written if last else None,
+        "next run": iso(status.due_ms) if status.due_ms is not None else None,
+        "error": last.error.splitlines()[0] if last and last.error else None,
     }

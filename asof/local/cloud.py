@@ -15,8 +15,8 @@ from unittest.mock import patch
 
 from asof.clock import Clock, SystemClock
 from asof.errors import LocalCloudError, MissingExtraError
-from asof.local.provision import provision
 from asof.local.faults import Faults
+from asof.local.provision import provision
 from asof.names import Environment
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class LocalCloud:
     """AWS inside this process, from :meth:`start` (or ``with``) to :meth:`stop`; afterwards nothing of it is left.
 
     ``region`` and ``account`` are those of the environment it stands for. ``clock`` dates query executions.
+    ``writers`` is the number of files that Athena spreads each partition it writes over, as its workers do.
     ``faults`` makes requests and queries fail on purpose. Only one can run at a time in a process: moto's state is
     the process's.
     """
@@ -38,10 +39,13 @@ class LocalCloud:
     _running: ClassVar[LocalCloud | None] = None
     _models: ClassVar[Loader | None] = None
 
-    def __init__(self, *, region: str = REGION, account: str = ACCOUNT, clock: Clock | None = None) -> None:
+    def __init__(
+        self, *, region: str = REGION, account: str = ACCOUNT, clock: Clock | None = None, writers: int = 1
+    ) -> None:
         self.region = region
         self.account = account
         self._clock = clock or SystemClock()
+        self._writers = writers
         self.faults = Faults()
         self._stack: ExitStack | None = None
 
@@ -61,7 +65,7 @@ class LocalCloud:
             cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asof-local-")))
             stack.enter_context(_environment(self.region, self.account))
             stack.enter_context(mock_aws())
-            athena = Athena(cache, self._clock)
+            athena = Athena(cache, self._clock, writers=self._writers)
             stack.callback(athena.close)
             stack.enter_context(installed(athena))
             stack.enter_context(self.faults.installed())

@@ -94,6 +94,7 @@ class _Fault:
     act: Callable[[Any, Callable[[Any], Any]], Any]
 
     def due(self, service: str, operation: str) -> bool:
+        """Whether this request is one to act on; counts it."""
         if self.service != service or self.operation not in (operation, "*") or not self.times:
             return False
         if self.skip:

@@ -84,7 +84,8 @@ class Attempt:
             record = dataclasses.replace(
                 record,
                 quarantined=found["null_keys"],
-                too_late=found["too_late"],
+                # Only a run that follows the clock can say that something came after its time.
+                too_late=found["too_late"] if self.run.kind == "incremental" else 0,
                 newest_ms=found["newest_ms"] or None,
             )
             step: Literal["quarantine", "compute"] = "quarantine" if record.quarantined else "compute"
@@ -150,7 +151,7 @@ class Attempt:
         return {name: int(str(value)) if value is not None else 0 for row in rows for name, value in row.items()}
 
     def _bound(self, question: str, record: ChunkRecord) -> str:
-        values = parameters(self.view, self.chunk, record.now_ms)
+        values = parameters(self.view, self.run, self.chunk, record.now_ms)
         return bind(self.view.queries[question], {**values, "run": record.attempt})
 
     def _query(self, question: str, record: ChunkRecord) -> Query:
@@ -165,9 +166,10 @@ class Attempt:
         return Query(question, sql, f"{record.attempt}/{question}")
 
 
-def parameters(view: FeatureView, chunk: Chunk, now_ms: int) -> dict[str, int | str]:
-    """The parameters of the view's queries for one chunk, computed at ``now_ms``."""
+def parameters(view: FeatureView, run: Run, chunk: Chunk, now_ms: int) -> dict[str, int | str]:
+    """The parameters of the view's queries for one chunk of a run, computed at ``now_ms``."""
     return {
+        "begin_ms": run.begin_ms,
         "from_ms": chunk.from_ms,
         "to_ms": chunk.to_ms,
         "on_time_ms": chunk.on_time_ms,

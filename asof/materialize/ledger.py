@@ -105,6 +105,19 @@ class LedgerReader:
             _run_record(item["body"]["S"]) for item in self._query(view, "run#") if "#chunk#" not in item["sk"]["S"]
         ]
 
+    def last_run(self, view: str) -> RunRecord | None:
+        """The newest run of a view, looked for from the end: the price does not grow with the number of runs."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":pk": {"S": view}, ":prefix": {"S": "run#"}},
+            ConsistentRead=True,
+            ScanIndexForward=False,
+            PaginationConfig={"PageSize": 50},
+        )
+        items = (item for page in pages for item in page["Items"])
+        return next((_run_record(item["body"]["S"]) for item in items if "#chunk#" not in item["sk"]["S"]), None)
+
     def chunks(self, view: str, run_id: str) -> dict[int, ChunkRecord]:
         """The recorded chunks of a run, by index."""
         prefix = f"run#{run_id}#chunk#"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from asof.sql.dialects import render
-from asof.sql.point_in_time_native import NativePlan, point_in_time_native
+from asof.sql.point_in_time_native import point_in_time_native
 from asof.sql.point_in_time_request import PointInTimeRequest
 
 if TYPE_CHECKING:
@@ -42,13 +42,9 @@ def native_relation(
             _drop(connection, step.drops)
         yield connection.sql(render(plan.query, "duckdb"))
     finally:
-        _drop(connection, _tables(plan))
+        _drop(connection, (step.table for step in plan.steps))
 
 
-def _tables(plan: NativePlan) -> Iterator[str]:
-    yield from (step.table for step in plan.steps)
-
-
-def _drop(connection: duckdb.DuckDBPyConnection, tables: Iterator[str] | tuple[str, ...]) -> None:
+def _drop(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     for table in tables:
         connection.execute(f'DROP TABLE IF EXISTS "{table}"')

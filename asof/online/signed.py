@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import http.client
 import json
-import ssl
 import threading
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import gmtime, strftime
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
 
 from asof.errors import RequestError
+from asof.online.wire import ClosedError, Connection
+
+if TYPE_CHECKING:
+    import ssl
 
 _TYPE: Final = "application/x-amz-json-1.0"
 _TARGET: Final = "DynamoDB_20120810."
@@ -70,9 +71,9 @@ class SignedDynamoDB:
     def __init__(
         self, region: str, credentials: Credentials, *, endpoint: str | None = None, timeout_s: float = 1.0
     ) -> None:
-        parts = urlsplit(endpoint or f"https://dynamodb.{region}.{_suffix(region)}")
-        self._host = parts.netloc
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        scheme, _, host = (endpoint or f"https://dynamodb.{region}.{_suffix(region)}").rstrip("/").partition("://")
+        self._host = host
+        self._tls = _tls() if scheme == "https" else None
         self._region = region
         self._credentials = credentials
         self._timeout_s = timeout_s
@@ -87,11 +88,19 @@ class SignedDynamoDB:
         """BatchGetItem."""
         return self._call("BatchGetItem", request, "Responses")
 
+    def close(self) -> None:
+        """Close this thread's connection; the next call opens another."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+
     def _call(self, operation: str, request: Mapping[str, Any], items: str) -> Any:
         """One call; raises ServiceError where it is refused, and ConnectionError or TimeoutError where it is lost."""
         body = json.dumps(request, separators=(",", ":")).encode()
         headers = self._headers(_TARGET + operation, body)
-        status, text = self._send(body, headers)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
+        status, text = self._send(head.encode("ascii") + body)
         try:
             answer = json.loads(text)
         except ValueError:
@@ -103,31 +112,21 @@ class SignedDynamoDB:
         for item in found if isinstance(found, list) else (each for table in found.values() for each in table):
             packed = item.get("v")
             if packed is not None and "B" in packed:
-                packed["B"] = b64decode(packed["B"])
+                packed["B"] = a2b_base64(packed["B"])
         return answer
 
-    def _send(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    def _send(self, request: bytes) -> tuple[int, bytes]:
         """Send and receive; a kept connection that the other side has closed meanwhile is opened again, once."""
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is not None:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and connection.open:
             try:
-                return _exchange(connection, body, headers)
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-                connection.close()  # reads change nothing, so sending one again is safe
-        self._local.connection = connection = self._open()
-        try:
-            return _exchange(connection, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            self._local.connection = None
-            if isinstance(error, OSError):
-                raise
-            raise ConnectionError(f"{type(error).__name__}: {error}") from error
-
-    def _open(self) -> http.client.HTTPConnection:
-        if self._tls is None:
-            return http.client.HTTPConnection(self._host, timeout=self._timeout_s)
-        return http.client.HTTPSConnection(self._host, timeout=self._timeout_s, context=self._tls)
+                return connection.exchange(request)
+            except ClosedError:
+                pass  # reads change nothing, so sending one again is safe
+        host, _, port = self._host.partition(":")
+        connection = Connection(host, int(port or (443 if self._tls else 80)), self._tls, self._timeout_s)
+        self._local.connection = connection
+        return connection.exchange(request)
 
     def _headers(self, target: str, body: bytes) -> dict[str, str]:
         now = strftime("%Y%m%dT%H%M%SZ", gmtime())
@@ -158,10 +157,10 @@ class SignedDynamoDB:
         return key
 
 
-def _exchange(connection: http.client.HTTPConnection, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    connection.request("POST", "/", body, headers)
-    response = connection.getresponse()
-    return response.status, response.read()
+def _tls() -> ssl.SSLContext:
+    import ssl
+
+    return ssl.create_default_context()
 
 
 def _suffix(region: str) -> str:

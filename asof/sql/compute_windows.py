@@ -61,9 +61,11 @@ def window_rows(view: FeatureView, entity: Entity, source: BatchSource) -> Itera
     yield "spread", _spread(plan)
     yield "positions", _positions(plan)
     yield "running", _running(plan)
+    last = "running"
     if plan.folds:
-        yield from folded_rows(plan)
-    yield "computed", _computed(plan, "merged" if plan.folds else "running")
+        for last, query in folded_rows(plan):
+            yield last, query
+    yield "computed", _computed(plan, last)
 
 
 def _rows(plan: WindowPlan) -> exp.Select:
@@ -137,37 +139,41 @@ def _positions(plan: WindowPlan) -> exp.Select:
         named(exp.Max(this=case(due, number(1), number(0))), "is_due"),
         *(named(_change(plan, each), each.alias) for each in plan.running),
     )
-    query = query.select(*(named(exp.AnyValue(this=case(itself, column(each))), each) for each in plan.folded_cells))
-    query = query.where(exp.LT(this=column("pos"), expression=parameter("to_ms")))
-    return query.group_by(*plan.key_columns(), column("pos"))
+    values = (named(exp.AnyValue(this=case(itself, column(each))), each) for each in plan.folded_cells)
+    query = query.select(*values, copy=False)
+    query = query.where(exp.LT(this=column("pos"), expression=parameter("to_ms")), copy=False)
+    return query.group_by(*plan.key_columns(), column("pos"), copy=False)
 
 
 def _change(plan: WindowPlan, count: Running) -> exp.Expr:
+    """A bigint, as all sums of whole numbers: DuckDB's are wider, and lose digits when they become a double."""
     leaves = plan.windows.index(count.window_ms) + 1
     change = exp.Case(this=column("role")).when(number(_entry_role(plan)), column(count.entering))
     change = change.when(number(leaves), exp.Neg(this=column(count.leaving)))
-    return exp.Sum(this=change.else_(number(0)))
+    return exp.cast(exp.Sum(this=change.else_(number(0))), "bigint")
 
 
 def _running(plan: WindowPlan) -> exp.Select:
     plain = [*plan.keys, "pos", "has_cell", "is_due", *plan.folded_cells]
-    query = exp.select(*(column(each) for each in plain)).from_(table("positions"))
+    totals = []
     for count in plan.running:
         total = over(exp.Sum(this=column(count.alias)), plan.key_columns(), [ascending(column("pos"))], growing=True)
-        query = query.select(named(total, count.alias))
-    return query
+        totals.append(named(exp.cast(total, "bigint"), count.alias))
+    return exp.select(*(column(each) for each in plain), *totals).from_(table("positions"))
 
 
-def _computed(plan: WindowPlan, merged: str) -> exp.Select:
+def _computed(plan: WindowPlan, last: str) -> exp.Select:
     """Values of declared types; a value the windows do not give is the feature's default."""
     pos = column("pos")
     newest = later(pos, exp.func("COALESCE", plan.newest.value, pos)) if plan.newest else pos
-    query = exp.select(*plan.key_columns(), named(pos, "at"), named(newest + plan.view.publish_delay_ms, "served_ms"))
-    values = {each.feature: one.value for each, one in zip(plan.view.aggregations, plan.aggregates, strict=True)}
+    times = (named(pos, "at"), named(newest + plan.view.publish_delay_ms, "served_ms"))
+    by_feature = {each.feature: one.value for each, one in zip(plan.view.aggregations, plan.aggregates, strict=True)}
+    features = []
     for place, feature in enumerate(plan.view.features):
-        value = values[feature.name]
+        value = by_feature[feature.name]
         value = from_ms(value) if feature.dtype == "Timestamp" else exp.cast(value, sql_type(feature.dtype))
         if feature.default is not None:
             value = exp.func("COALESCE", value, default_literal(feature.dtype, feature.default))
-        query = query.select(named(value, f"f{place}"))
-    return query.from_(table(merged)).where(exp.EQ(this=column("is_due"), expression=number(1)))
+        features.append(named(value, f"f{place}"))
+    query = exp.select(*plan.key_columns(), *times, *features).from_(table(last))
+    return query.where(exp.EQ(this=column("is_due"), expression=number(1)), copy=False)

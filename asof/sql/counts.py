@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from asof.manifest import BatchSource, Entity, FeatureView
-from asof.sql.expressions import case, named, number, parameter, table
+from asof.sql.expressions import case, later, named, number, parameter, table
 from asof.sql.source_rows import any_key_null, created_ms, event_ms, filtered, work_interval
 
 
@@ -13,9 +13,10 @@ def counts(view: FeatureView, entity: Entity, source: BatchSource) -> exp.Select
     """``null_keys``, ``too_late``, ``newest_ms``: what the run's interval holds, each 0 or NULL where there is none.
 
     ``null_keys`` are rows that would have entered at the run's grid times but lack a key. ``too_late`` are rows that
-    became known in the interval with an event time more than the source's lateness before it; without a created column
-    they cannot be told, and the count is 0. ``newest_ms`` is the greatest event time, lacking a key or not: how new the
-    source's data is. Rows in partitions before ``:source_from_date`` are not read.
+    became known at the run's on-time grid times, with an event time before everything the run computes anew (from
+    ``:begin_ms`` on); without a created column they cannot be told, and the count is 0. ``newest_ms`` is the greatest
+    event time, lacking a key or not: how new the source's data is. Rows in partitions before ``:source_from_date``
+    are not read.
     """
     after, until = work_interval(view)
     event, known = event_ms(source), parameter("known_ms")
@@ -24,8 +25,9 @@ def counts(view: FeatureView, entity: Entity, source: BatchSource) -> exp.Select
     if source.created_timestamp_column:
         created = created_ms(source)
         arrived.append(exp.LTE(this=created, expression=known.copy()))
-        late = exp.LTE(this=event.copy(), expression=after - source.lateness_ms)
-        too_late = exp.and_(_within(created.copy(), after, until), late)
+        on_time = parameter("on_time_ms") - view.step_ms
+        late = exp.LTE(this=event.copy(), expression=parameter("begin_ms") - view.step_ms)
+        too_late = exp.and_(_within(created.copy(), later(after.copy(), on_time), until), late)
     return (
         exp.select(
             named(exp.Count(this=case(exp.and_(*arrived, any_key_null(entity)), number(1))), "null_keys"),

@@ -3,12 +3,17 @@
 Per entity, its entity rows and the feature rows of all its requested views stand in one *timeline*, ordered within
 the keys by the instant at which each becomes visible, feature rows before the entity rows of the same instant. A view's
 columns travel in one ROW, so that a NULL value stays a value. Each feature row has a *rank* within its keys and view:
-its place by (event time, created time, values). The chosen row of an entity row is then the one of the greatest rank so
-far, which a running ``max_by`` carries along. Ordering by visibility alone would pull a late old row over a newer one.
+its place by (event time, created time, values). The chosen row of an entity row is the one of the greatest rank so far;
+ordering by visibility alone would let a late old row hide a newer one.
+
+The greatest rank so far is found in two steps. Each entity row first gets the news: the greatest rank among the feature
+rows since the entity row before it (its *bucket*). A running ``max_by`` over entity rows alone then does the rest, so
+that wide ROWs are carried along no more rows than the answer has.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
@@ -28,10 +33,10 @@ def point_in_time(request: PointInTimeRequest) -> exp.Select:
     """
     rows = relation(request.entity_rows, "r")
     query = exp.select(*(named(column(each, "r"), each) for each in (request.row_id, *request.carry))).from_(rows)
-    answers: dict[str, str] = {}
+    chosen: dict[str, str] = {}  # entity -> alias of its entity rows with the chosen ROWs
     for entity, views in request.by_entity():
         steps = [f"{entity.name}__{step}" for step in ("timeline", "placed", "news", "seen", "chosen")]
-        timeline, placed, news, seen, chosen = steps
+        timeline, placed, news, seen, last = steps
         queries = [
             _timeline(request, entity, views),
             _placed(entity, timeline),
@@ -41,12 +46,15 @@ def point_in_time(request: PointInTimeRequest) -> exp.Select:
         ]
         for step, each in zip(steps, queries, strict=True):
             query = query.with_(name(step), as_=each, copy=False)
-        same_row = exp.EQ(this=column("row_id", chosen), expression=column(request.row_id, "r"))
-        query = query.join(table(chosen), on=same_row, join_type="left", copy=False)
-        answers[entity.name] = chosen
+        alias = chosen[entity.name] = f"c{len(chosen)}"
+        same_row = exp.EQ(this=column("row_id", alias), expression=column(request.row_id, "r"))
+        query = query.join(table(last, alias), on=same_row, join_type="left", copy=False)
+    places: Counter[str] = Counter()
     for view in request.views:
-        answer = answers[view.entity.name]
-        query = query.select(*(named(column(each, answer), each) for each in _outputs(view)), copy=False)
+        row = column(f"p{places[view.entity.name]}", chosen[view.entity.name])
+        places[view.entity.name] += 1
+        values = {feature.name: _field(row, f"f{i}") for i, feature in enumerate(view.declared())}
+        query = query.select(*answered(view, values, event=_field(row, "e")), copy=False)
     return query.order_by(ascending(column(request.row_id, "r")), copy=False)
 
 
@@ -148,47 +156,37 @@ def _seen(entity: Entity, views: tuple[ViewRequest, ...], news: str) -> exp.Sele
 
 
 def _chosen(views: tuple[ViewRequest, ...], seen: str) -> exp.Select:
-    """The entity rows with the values of their rows."""
-    query = exp.select(column("row_id", "c")).from_(relation(seen, "c"))
+    """The same without the ROWs that have expired."""
+    query = exp.select(column("row_id", "t")).from_(relation(seen, "t"))
     for place, view in enumerate(views):
-        values = {feature.name: _field(place, f"f{i}") for i, feature in enumerate(view.declared())}
-        query = query.select(*answered(view, values, event=_field(place, "e"), at=column("at", "c")), copy=False)
+        row = column(f"p{place}", "t")
+        alive = unexpired(view, event=_field(row, "e"), at=column("at", "t"))
+        query = query.select(named(case(alive, row) if alive else row, f"p{place}"), copy=False)
     return query
 
 
-def _field(place: int, field: str) -> exp.Expr:
-    return exp.Dot(this=column(f"p{place}", "c"), expression=name(field))
+def _field(row: exp.Column, field: str) -> exp.Expr:
+    return exp.Dot(this=row.copy(), expression=name(field))
 
 
-def answered(view: ViewRequest, values: Mapping[str, exp.Expr], *, event: exp.Expr, at: exp.Expr) -> Iterator[exp.Expr]:
-    """A view's output columns, from the chosen row's ``values`` by feature name and its ``event`` time.
+def unexpired(view: ViewRequest, *, event: exp.Expr, at: exp.Expr) -> exp.Expr | None:
+    """Whether a row of an event time is young enough at the label ``at``, the edge included; None if all are."""
+    if view.view.expires_ms is None:
+        return None
+    age = exp.DateDiff(this=at, expression=event, unit=exp.var("millisecond"))
+    return exp.LTE(this=age, expression=number(view.view.expires_ms))
 
-    Where ``event`` is NULL there is no row, and then ``values`` must be NULL too. A row that has expired at the label
-    ``at`` counts as absent. What is absent is the default; a NULL value of a chosen row stays.
+
+def answered(view: ViewRequest, values: Mapping[str, exp.Expr], *, event: exp.Expr) -> Iterator[exp.Expr]:
+    """A view's output columns, from its chosen row's ``values`` by feature name and its ``event`` time.
+
+    Where all of them are NULL there is no row, and the default stands in. A NULL value of a row that is there stays.
     """
     if view.event_timestamp is not None:
-        yield named(_unless_absent(view, event, at, event, None), view.event_timestamp)
+        yield named(event.copy(), view.event_timestamp)
     for feature_name, output in view.features:
-        fallback = default(view, feature_name)
-        yield named(_unless_absent(view, event, at, values[feature_name], fallback), output)
-
-
-def _unless_absent(
-    view: ViewRequest, event: exp.Expr, at: exp.Expr, value: exp.Expr, fallback: exp.Expr | None
-) -> exp.Expr:
-    absent = is_null(event)
-    if view.view.expires_ms is not None:
-        age = exp.DateDiff(this=at.copy(), expression=event.copy(), unit=exp.var("millisecond"))
-        absent = exp.or_(absent, exp.GT(this=age, expression=number(view.view.expires_ms)))
-    elif fallback is None:
-        return value.copy()  # NULL already where there is no row
-    return case(absent, fallback or exp.null(), value)
-
-
-def _outputs(view: ViewRequest) -> Iterator[str]:
-    if view.event_timestamp is not None:
-        yield view.event_timestamp
-    yield from (output for _, output in view.features)
+        value, fallback = values[feature_name], default(view, feature_name)
+        yield named(value.copy() if fallback is None else case(is_null(event), fallback, value), output)
 
 
 def _if_part(text: str, part: int) -> exp.Expr:

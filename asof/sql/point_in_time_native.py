@@ -20,7 +20,7 @@ from sqlglot import exp
 
 from asof.manifest import Entity
 from asof.sql.expressions import ascending, case, column, is_present, name, named, number, table
-from asof.sql.point_in_time import answered, so_far, tie_break
+from asof.sql.point_in_time import answered, so_far, tie_break, unexpired
 from asof.sql.point_in_time_request import PointInTimeRequest, ViewRequest
 from asof.sql.point_in_time_scan import history, key_names, keys, label, relation
 
@@ -160,7 +160,7 @@ def _ranks(request: PointInTimeRequest, entity: Entity, candidates: Mapping[int,
 
 
 def _fetched(request: PointInTimeRequest, ranks: Mapping[str, str], candidates: Sequence[str]) -> exp.Select:
-    """Entity rows with the columns of the chosen ranks."""
+    """Entity rows with the columns of the chosen ranks, unless those have expired."""
     query = exp.select(*(named(column(each, "r"), each) for each in (request.row_id, *request.carry)))
     query = query.from_(relation(request.entity_rows, "r"), copy=False)
     for rows in ranks.values():
@@ -168,9 +168,11 @@ def _fetched(request: PointInTimeRequest, ranks: Mapping[str, str], candidates: 
         query = query.join(table(rows), on=same_row, join_type="left", copy=False)
     for place, (view, rows) in enumerate(zip(request.views, candidates, strict=True)):
         own = ranks[view.entity.name]
-        same_rank = exp.EQ(this=column(RANK, rows), expression=column(f"#{place}", own))
-        query = query.join(table(rows), on=same_rank, join_type="left", copy=False)
-        values = {feature.name: column(feature.name, rows) for feature in view.declared()}
         event = column("event_timestamp", rows)
-        query = query.select(*answered(view, values, event=event, at=column("at", own)), copy=False)
+        same_rank = exp.EQ(this=column(RANK, rows), expression=column(f"#{place}", own))
+        alive = unexpired(view, event=event, at=column("at", own))
+        on = exp.and_(same_rank, alive) if alive else same_rank
+        query = query.join(table(rows), on=on, join_type="left", copy=False)
+        values = {feature.name: column(feature.name, rows) for feature in view.declared()}
+        query = query.select(*answered(view, values, event=event), copy=False)
     return query.order_by(ascending(column(request.row_id, "r")), copy=False)

@@ -7,7 +7,7 @@ needs share:
 - *running*: whole numbers that are added when a cell enters a window and subtracted when it leaves, which is exact;
 - *anchors* and *folds*: everything else is folded from the beginning of a block of time on, over frames that only grow,
   since a double cannot be subtracted again and an extreme cannot be taken back;
-- *merges*: a window is the end of one block and the beginning of the next, so two folds make its value.
+- *merges* and *joins*: a window is the end of one block and the beginning of the next, so two folds make its value.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Aggregate:
     anchors: Mapping[str, exp.Expr] = field(default_factory=dict)
     folds: Mapping[str, exp.Expr] = field(default_factory=dict)
     merges: Mapping[str, exp.Expr] = field(default_factory=dict)
+    joins: Mapping[str, exp.Expr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +94,16 @@ def _fold(alias: str, cell: exp.Expr, combine: Callable[..., exp.Expr], window: 
         value=column(merged),
         cells={alias: cell},
         folds={alias: combine(this=column(alias))},
-        merges={merged: combine(this=of_window(column(alias), window))},
+        merges={merged: combine(this=case(_in_window(window), column(alias)))},
     )
 
 
-def of_window(value: exp.Expr, window: int, side: int | None = None) -> exp.Expr:
-    """The value in the rows of one window length, and of one side of it where a side is given; NULL in others."""
+def _in_window(window: int, side: int | None = None) -> exp.Expr:
+    """Whether a row is of one window length, and of one side of it where a side is given."""
     condition: exp.Expr = exp.EQ(this=column("w"), expression=number(window))
     if side is not None:
         condition = exp.and_(condition, exp.EQ(this=column("side"), expression=number(side)))
-    return case(condition, value)
+    return condition
 
 
 def _count(given: Input, window: int) -> Aggregate:
@@ -117,7 +118,7 @@ def _whole_sum(given: Input, window: int) -> Aggregate:
         value=case(_any(column(running[0].alias)), column(running[1].alias)),
         cells={
             count: exp.Count(this=given.x),
-            total: exp.func("COALESCE", exp.Sum(this=given.x), number(0)),
+            total: exp.cast(exp.func("COALESCE", exp.Sum(this=given.x), number(0)), "bigint"),
         },
         running=running,
     )
@@ -247,36 +248,48 @@ def _stddev(given: Input, window: int) -> Aggregate:
         **high.folds,
     }
     merges = {**low.merges, **high.merges}
+    n, d, q = (column(f"{each}{i}") for each in ("dn", "dx", "dq"))
+    parts = {"n": n, "mean": anchor + d / n, "square": q - d * d / n}
     for side in (HEAD, TAIL):
-        n, d, q = (column(f"{each}{i}") for each in ("dn", "dx", "dq"))
-        parts = {"n": n, "mean": anchor + d / n, "square": q - d * d / n}
-        for part, value in parts.items():
-            filled = case(_any(n), value)
-            merges[f"sd_{part}{i}_{window}_{side}"] = exp.AnyValue(this=of_window(filled, window, side))
-    joined = _joined_stddev(i, window, low.value, high.value)
-    return Aggregate(window, value=joined, cells=cells, anchors={f"anchor{i}": first}, folds=folds, merges=merges)
-
-
-def _joined_stddev(i: int, window: int, low: exp.Expr, high: exp.Expr) -> exp.Expr:
-    def part(which: str, side: int) -> exp.Expr:
-        return column(f"sd_{which}{i}_{window}_{side}")
-
-    zero = exp.cast(number(0), "double")
-    n0, n1 = (exp.func("COALESCE", part("n", side), zero.copy()) for side in (HEAD, TAIL))
-    within = exp.func("COALESCE", part("square", HEAD), zero.copy()) + exp.func(
-        "COALESCE", part("square", TAIL), zero.copy()
+        filled = exp.and_(_in_window(window, side), _any(n))
+        for part, folded in parts.items():
+            merges[f"{part}{i}_{window}_{side}"] = exp.AnyValue(this=case(filled, folded))
+    rows_joined, square_joined = f"deviating{i}_{window}", f"square{i}_{window}"
+    joins = {rows_joined: _joined("n", i, window), square_joined: _joined_square(i, window)}
+    value = _root(column(rows_joined), column(square_joined), low.value, high.value)
+    return Aggregate(
+        window, value=value, cells=cells, anchors={f"anchor{i}": first}, folds=folds, merges=merges, joins=joins
     )
-    gap = exp.paren(part("mean", HEAD) - part("mean", TAIL))
+
+
+def _joined(part: str, i: int, window: int) -> exp.Expr:
+    """The sum of a part over the two sides; a side without events counts as 0."""
+    head, tail = (exp.func("COALESCE", column(f"{part}{i}_{window}_{side}"), _zero()) for side in (HEAD, TAIL))
+    return head + tail
+
+
+def _joined_square(i: int, window: int) -> exp.Expr:
+    (n0, mean0), (n1, mean1) = (
+        (column(f"n{i}_{window}_{side}"), column(f"mean{i}_{window}_{side}")) for side in (HEAD, TAIL)
+    )
+    gap = exp.paren(mean0 - mean1)
     # NULL, and so 0, where a side has no events
-    between = exp.func("COALESCE", gap * gap * part("n", HEAD) * part("n", TAIL) / exp.paren(n0 + n1), zero.copy())
-    square = exp.paren(within + between)
+    between = exp.func("COALESCE", gap * gap * n0 * n1 / exp.paren(n0 + n1), _zero())
+    return _joined("square", i, window) + between
+
+
+def _root(rows: exp.Expr, square: exp.Expr, low: exp.Expr, high: exp.Expr) -> exp.Expr:
     equal = exp.and_(exp.EQ(this=low.copy(), expression=high.copy()), exp.not_(is_nan(square)))
     return (
         exp.Case()
-        .when(exp.LT(this=n0 + n1, expression=number(2)), exp.null())
-        .when(exp.or_(equal, exp.LT(this=square, expression=zero)), zero.copy())
-        .else_(exp.Sqrt(this=square / exp.paren(n0 + n1 - 1)))
+        .when(exp.LT(this=rows, expression=number(2)), exp.null())
+        .when(exp.or_(equal, exp.LT(this=square, expression=number(0))), _zero())
+        .else_(exp.Sqrt(this=square / exp.paren(rows - 1)))
     )
+
+
+def _zero() -> exp.Expr:
+    return exp.cast(number(0), "double")
 
 
 def _any(count: exp.Expr) -> exp.Expr:

@@ -7,6 +7,7 @@ and the head of the next:
     anchored  a fixed point of each side, where deviations are wanted
     folded    sums and extremes of each side, from its beginning on
     merged    tail and head put together: one row per entity and grid time
+    joined    what takes several of these
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ _HEAD_ROW, _TAIL_CELL, _TAIL_END = 0, 1, 2
 
 
 def folded_rows(plan: WindowPlan) -> Iterator[tuple[str, exp.Select]]:
-    """The steps from ``running`` to ``merged``, as ``(name, query)``."""
+    """The steps that begin with ``running``, as ``(name, query)``."""
     yield "parts", _parts(plan)
     if plan.anchors:
         yield "anchored", _anchored(plan)
     yield "folded", _folded(plan, "anchored" if plan.anchors else "parts")
     yield "merged", _merged(plan)
+    if plan.joins:
+        yield "joined", _joined(plan)
 
 
 def _parts(plan: WindowPlan) -> exp.Select:
@@ -75,10 +78,9 @@ def _anchored(plan: WindowPlan) -> exp.Select:
 
 def _folded(plan: WindowPlan, parts: str) -> exp.Select:
     plain = [*plan.keys, "pos", "is_due", "kind", "w", "side", *(each.alias for each in plan.running), *plan.anchors]
-    query = exp.select(*(column(each) for each in plain)).from_(table(parts))
-    for alias, value in plan.folds.items():
-        query = query.select(named(windowed(value, _side(plan), [ascending(column("ord"))], growing=True), alias))
-    return query
+    so_far = [ascending(column("ord"))]
+    folds = (named(windowed(value, _side(plan), so_far, growing=True), alias) for alias, value in plan.folds.items())
+    return exp.select(*(column(each) for each in plain), *folds).from_(table(parts))
 
 
 def _side(plan: WindowPlan) -> list[exp.Expr]:
@@ -86,11 +88,15 @@ def _side(plan: WindowPlan) -> list[exp.Expr]:
 
 
 def _merged(plan: WindowPlan) -> exp.Select:
-    query = exp.select(*plan.key_columns(), column("pos"), named(number(1), "is_due")).from_(table("folded"))
-    query = query.select(*(named(exp.AnyValue(this=column(each.alias)), each.alias) for each in plan.running))
-    query = query.select(*(named(value, alias) for alias, value in plan.merges.items()))
-    query = query.where(
-        exp.EQ(this=column("is_due"), expression=number(1)),
-        exp.NEQ(this=column("kind"), expression=number(_TAIL_CELL)),
-    )
-    return query.group_by(*plan.key_columns(), column("pos"))
+    running = (named(exp.AnyValue(this=column(each.alias)), each.alias) for each in plan.running)
+    merges = (named(value, alias) for alias, value in plan.merges.items())
+    query = exp.select(*plan.key_columns(), column("pos"), named(number(1), "is_due"), *running, *merges)
+    is_due = exp.EQ(this=column("is_due"), expression=number(1))
+    is_end = exp.NEQ(this=column("kind"), expression=number(_TAIL_CELL))
+    query = query.from_(table("folded")).where(is_due, is_end, copy=False)
+    return query.group_by(*plan.key_columns(), column("pos"), copy=False)
+
+
+def _joined(plan: WindowPlan) -> exp.Select:
+    joins = (named(value, alias) for alias, value in plan.joins.items())
+    return exp.select(exp.Star(), *joins).from_(table("merged"))

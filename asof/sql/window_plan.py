@@ -91,6 +91,11 @@ class WindowPlan:
         """What is put together from the two sides of a window."""
         return _merged(each.merges for each in self._all())
 
+    @property
+    def joins(self) -> dict[str, exp.Expr]:
+        """What is computed from several merges."""
+        return _merged(each.joins for each in self._all())
+
     def _all(self) -> tuple[Aggregate, ...]:
         return (*self.aggregates, self.newest) if self.newest else self.aggregates
 

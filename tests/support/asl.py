@@ -34,7 +34,7 @@ class Machine:
     definition: State
     tasks: Mapping[str, Task]
     execution: str = "arn:aws:states:eu-central-1:123456789012:execution:asof-test-materialize:one"
-    list_objects: Callable[[str, str], list[str]] = lambda _bucket, _prefix: []
+    list_objects: Callable[[str, str], list[str]] = field(default=lambda _bucket, _prefix: [])
     stop_before: int | None = None
     visited: list[str] = field(default_factory=list)
 

@@ -37,7 +37,7 @@ def handler_of(name: str) -> Any:
 
 
 @contextmanager
-def functions(services: Services) -> Iterator[Callable[[str, Any], Any]]:
+def functions(services: Services) -> Iterator[Callable[..., Any]]:
     """The stage functions as they would run with these services: called by name with an event."""
 
     def call(name: str, event: Any, context: Any = None) -> Any:

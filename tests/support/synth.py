@@ -34,10 +34,14 @@ def an_app(outdir: Path | None = None, **context: str) -> App:
 
 
 def templates(
-    manifest: Manifest, variables: Mapping[str, str] = KNOWN_PLACE, outdir: Path | None = None, **context: str
+    manifest: Manifest,
+    context: Mapping[str, str] | None = None,
+    *,
+    variables: Mapping[str, str] = KNOWN_PLACE,
+    outdir: Path | None = None,
 ) -> dict[str, Template]:
     """Every stack's template by name; accounts and regions are known unless ``variables`` is empty."""
-    app = an_app(outdir, **context)
+    app = an_app(outdir, **(context or {}))
     add_environment(app, manifest, variables)
     add_delivery(app)
     return {stack.stack_name: stack.template for stack in app.synth().stacks}

@@ -47,11 +47,15 @@ class Prepared:
 
 
 class Engine:
-    """Executes queries over one account's and region's catalog and objects. Threads may share it."""
+    """Executes queries over one account's and region's catalog and objects. Threads may share it.
 
-    def __init__(self, catalog: Catalog, objects: ObjectStore) -> None:
+    ``writers`` is the number of files that each partition of a write is spread over.
+    """
+
+    def __init__(self, catalog: Catalog, objects: ObjectStore, *, writers: int = 1) -> None:
         self.catalog = catalog
         self.objects = objects
+        self.writers = writers
         self._scanner = Scanner(catalog, objects)
         self._connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
         functions.install(self._connection)

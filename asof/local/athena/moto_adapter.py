@@ -25,11 +25,15 @@ _PAGE = 1_000
 
 
 class Athena:
-    """The services of all accounts and regions asked for. ``cache`` is a folder for copies of objects."""
+    """The services of all accounts and regions asked for.
 
-    def __init__(self, cache: Path, clock: Clock) -> None:
+    ``cache`` is a folder for copies of objects; ``writers`` the number of files each partition of a write gets.
+    """
+
+    def __init__(self, cache: Path, clock: Clock, *, writers: int = 1) -> None:
         self._cache = cache
         self._clock = clock
+        self._writers = writers
         self._lock = threading.Lock()
         self._services: dict[tuple[str, str], AthenaService] = {}
 
@@ -41,7 +45,8 @@ class Athena:
             if (account, region) not in self._services:
                 cache = self._cache / account / region
                 cache.mkdir(parents=True)
-                engine = Engine(Catalog(account, region), ObjectStore(account, get_partition(region), cache))
+                objects = ObjectStore(account, get_partition(region), cache)
+                engine = Engine(Catalog(account, region), objects, writers=self._writers)
                 self._services[account, region] = AthenaService(engine, _workgroups(account, region), self._clock)
             return self._services[account, region]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlglot
 from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
 from asof.local.athena.errors import InvalidRequestError, QueryFailedError, not_supported
@@ -36,14 +37,16 @@ def parse(sql: str, parameters: Sequence[str] = ()) -> Statement:
     if first == "UNLOAD":
         return _unload(text)
     if first == "EXPLAIN":
-        return Explain(_query(re.sub(r"(?i)^EXPLAIN\s+(?:\([^)]*\)\s*)?", "", text)))
+        asked = re.sub(r"(?i)^EXPLAIN\s+(?:\([^)]*\)\s*)?", "", text)
+        return Explain(_query(_tokens(asked), asked))
     if first in ("SELECT", "WITH", "VALUES", "TABLE", ""):
-        return Select(_query(text))
+        return Select(_query(_tokens(text), text))
     if first == "INSERT":
-        return _insert(_one(text))
+        return _insert(_one(_tokens(text), text))
     if first == "CREATE" and re.match(r"(?is)CREATE\s+TABLE\b.*?\bAS\b[\s(]*(?:SELECT|WITH|VALUES)\b", text):
-        check_functions(_tokens(text))
-        return _create_table_as(_one(text))
+        tokens = _tokens(text)
+        check_functions(tokens)
+        return _create_table_as(_one(tokens, text))
     hive = parse_hive(text, first)
     if hive is None and first not in _STATEMENTS:
         raise InvalidRequestError(
@@ -78,9 +81,11 @@ def bind(sql: str, parameters: Sequence[str]) -> str:
     return bound
 
 
-def _one(text: str) -> exp.Expr:
+def _one(tokens: list[Token], text: str) -> exp.Expr:
+    """The one statement that tokens, all or some of a text's, make up."""
     try:
-        found = [each for each in sqlglot.parse(text, read="athena") if each is not None]
+        parsed = Dialect.get_or_raise("trino").parser().parse(tokens, text)
+        found = [each for each in parsed if each is not None]
     except SqlglotError as error:
         raise InvalidRequestError(_where(error), code="MALFORMED_QUERY") from error
     if len(found) != 1:
@@ -96,13 +101,13 @@ def _where(error: SqlglotError) -> str:
     return f"line {line}:{column}: {details[0].get('description') or error}"
 
 
-def _query(text: str) -> exp.Query:
-    parsed = _one(text)
-    check_functions(_tokens(text))
+def _query(tokens: list[Token], text: str) -> exp.Query:
+    parsed = _one(tokens, text)
+    check_functions(tokens)
     if isinstance(parsed, exp.Values):
         parsed = exp.select("*").from_(parsed)
     if not isinstance(parsed, exp.Query):
-        raise InvalidRequestError(f"line 1:1: mismatched input {text.split(maxsplit=1)[0]!r}", code="MALFORMED_QUERY")
+        raise InvalidRequestError(f"line 1:1: mismatched input {tokens[0].text!r}", code="MALFORMED_QUERY")
     if parsed.find(exp.Placeholder, exp.Parameter):
         raise QueryFailedError("INVALID_PARAMETER_USAGE", "the query has parameters that were given no value")
     return parsed
@@ -123,7 +128,7 @@ def _unload(text: str) -> Unload:
     if unknown:
         raise not_supported(f"UNLOAD with {', '.join(sorted(unknown))}")
     return Unload(
-        query=_query(body[tokens[0].end + 1 : tokens[end].start]),
+        query=_query(tokens[1:end], body),
         location=rest[1].text,
         format=str(options.get("format", "PARQUET")).upper(),
         compression=_upper(options.get("compression")),

@@ -241,6 +241,13 @@ def _row_index(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _unnest(node: exp.Expr) -> exp.Expr:
+    """``UNNEST`` of one array; DuckDB has no form for several side by side."""
+    if len(node.expressions) > 1:
+        raise not_supported("UNNEST more than one array")
+    return node
+
+
 def _refuse(node: exp.Expr) -> exp.Expr:
     """Functions whose DuckDB namesake gives another answer."""
     raise not_supported(f"run {node.sql_name().lower()}" if isinstance(node, exp.Func) else f"run {node.key}")
@@ -268,6 +275,7 @@ RULES: Final[Mapping[type[exp.Expr], Rule]] = {
     exp.RegexpExtract: _regexp_extract,
     exp.ArraySlice: _slice,
     exp.Reduce: _reduce,
+    exp.Unnest: _unnest,
     exp.Typeof: _refuse,
     exp.ParseDatetime: _refuse,
 }

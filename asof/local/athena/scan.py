@@ -43,6 +43,7 @@ class Scanner:
         """
         listing = self._objects.listing()
         used = _used_columns(query)
+        named: set[tuple[str, str]] = set()
         total = 0
         for number, reference in enumerate(_table_references(query)):
             table = self._catalog.table(reference.text("db").lower() or database, reference.name.lower())
@@ -51,13 +52,16 @@ class Scanner:
             cursor.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {_view(table, files)}")
             total += sum(_bytes(file, used) for file in files)
             if not reference.alias:
+                named.add((reference.text("db"), reference.name))
                 reference.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
             reference.set("this", exp.to_identifier(view))
             reference.set("db", None)
             reference.set("catalog", None)
         for column in query.find_all(exp.Column):
-            column.set("db", None)
-            column.set("catalog", None)
+            # Not every a.b.c names a database: it may be a field of a row column.
+            if (column.text("db"), column.text("table")) in named:
+                column.set("db", None)
+                column.set("catalog", None)
         return total
 
     def _files(
@@ -100,7 +104,8 @@ def _used_columns(query: exp.Query) -> frozenset[str] | None:
     for star in query.find_all(exp.Star):
         if not isinstance(star.parent, exp.Count):
             return None
-    return frozenset(column.name.lower() for column in query.find_all(exp.Column))
+    # All parts of a name: in a.b.c the column may be b, with c a field of it.
+    return frozenset(part.name.lower() for column in query.find_all(exp.Column) for part in column.parts)
 
 
 def _bytes(file: _File, used: frozenset[str] | None) -> int:

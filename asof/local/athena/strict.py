@@ -6,9 +6,12 @@ SELECT that defines it, and comparisons of text with numbers or times.
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+import sqlglot
 from sqlglot import Token, TokenType, exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -43,7 +46,8 @@ def check_functions(tokens: Sequence[Token]) -> None:
             raise not_supported(f"run {name}")
         if name not in TRINO:
             raise QueryFailedError(
-                "FUNCTION_NOT_FOUND", f"line {token.line}:{token.col}: Function '{name}' not registered"
+                "FUNCTION_NOT_FOUND",
+                f"line {token.line}:{token.col}: Function '{name}' not registered (or not known to the local cloud)",
             )
 
 
@@ -60,15 +64,42 @@ def _is_with_query(tokens: Sequence[Token], opening: int) -> bool:
 
 
 def check_names_and_types(query: exp.Query, columns: Columns) -> None:
-    """Raise for an alias used where it is defined, and for comparisons across kinds of types."""
+    """Raise for an alias used where it is defined, and for comparisons across kinds of types.
+
+    Statements that differ only in their literals are checked once.
+    """
+    tables = {}
+    for table in query.find_all(exp.Table):
+        found = columns(table)
+        tables[table.text("db"), table.name] = None if found is None else tuple(found.items())
+    _check_skeleton(_LITERAL.sub(_skeleton, query.sql("trino")), frozenset(tables.items()))
+
+
+# Text in quotes and long whole numbers; short ones may be ordinals (GROUP BY 1).
+_LITERAL: Final = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?<![\w.])\d{3,}(?![\w.])""")
+
+
+def _skeleton(match: re.Match[str]) -> str:
+    return {"'": "'0'", '"': match[0]}.get(match[0][0], "0")
+
+
+@functools.lru_cache(maxsize=512)
+def _check_skeleton(sql: str, tables: frozenset[tuple[tuple[str, str], tuple[tuple[str, str], ...] | None]]) -> None:
+    known = {name: None if found is None else dict(found) for name, found in tables}
+
+    def columns(table: exp.Table) -> dict[str, str] | None:
+        return known.get((table.text("db"), table.name))
+
     try:
+        query = sqlglot.parse_one(sql, read="trino")
         scopes = traverse_scope(query)
     except SqlglotError as error:
         raise QueryFailedError("SYNTAX_ERROR", str(error)) from error
     for scope in scopes:
         if isinstance(scope.expression, exp.Select):
             _check_aliases(scope.expression, scope, columns)
-    _check_comparisons(query, columns)
+    if isinstance(query, exp.Query):
+        _check_comparisons(query, columns)
 
 
 def _check_aliases(select: exp.Select, scope: Scope, columns: Columns) -> None:
@@ -152,9 +183,9 @@ def _typed(query: exp.Query, columns: Columns) -> exp.Expr | None:
             for source in scope.sources.values():
                 if isinstance(source, exp.Table) and (found := columns(source)) is not None:
                     schema.add_table(source, found, match_depth=False)
-        qualified = qualify_columns(copy, schema, expand_alias_refs=False, expand_stars=False)
+        qualified = qualify_columns(copy, schema, expand_alias_refs=False)
         return annotate_types(qualified, schema, dialect="athena")
-    except SqlglotError:
+    except (SqlglotError, AssertionError):  # sqlglot asserts what it expects of a query it cannot qualify
         return None
 
 

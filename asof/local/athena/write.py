@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PARTITION_LIMIT: Final = 100
 """Partitions one statement may write; Athena's own limit."""
 
+_WRITER: Final = "_writer"
 _COMPRESSIONS: Final = {"PARQUET": ("GZIP", "SNAPPY", "ZSTD", "NONE"), "JSON": ("GZIP", "NONE")}
 
 
@@ -55,13 +56,18 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where and how rows are written. ``query_id`` begins the files' names; ``partitioned_by`` names last columns."""
+    """Where and how rows are written.
+
+    ``query_id`` begins the files' names; ``partitioned_by`` names the last columns; ``writers`` is the number of files
+    that the rows of each partition are spread over.
+    """
 
     query_id: str
     location: str
     format: str = "PARQUET"
     compression: str = "GZIP"
     partitioned_by: tuple[str, ...] = ()
+    writers: int = 1
 
 
 def check_columns(columns: Sequence[OutputColumn], names_given: Sequence[bool], partitioned_by: Sequence[str]) -> None:
@@ -109,9 +115,13 @@ def _copy(rows: Rows, target: Target, work: Path) -> int:
     )
     compressed = "uncompressed" if target.compression == "NONE" else target.compression.lower()
     options = [f"FORMAT {target.format.lower()}", f"COMPRESSION {compressed}"]
-    path = work if target.partitioned_by else work / "data"
-    if target.partitioned_by:
-        options.append(f"PARTITION_BY ({', '.join(quoted(name) for name in target.partitioned_by)})")
+    folders = [quoted(name) for name in target.partitioned_by]
+    if target.writers > 1:
+        folders.append(quoted(_WRITER))
+        shown += f", row_number() OVER () % {target.writers} AS {quoted(_WRITER)}"
+    path = work if folders else work / "data"
+    if folders:
+        options.append(f"PARTITION_BY ({', '.join(folders)})")
     copied = rows.cursor.execute(
         f"COPY (SELECT {shown} FROM ({rows.sql}) AS q({', '.join(names)})) "  # noqa: S608 # generated, names are quoted
         f"TO {text_literal(str(path))} ({', '.join(options)})"
@@ -129,16 +139,14 @@ def _value(alias: str, column: OutputColumn, target: Target) -> str:
 def _publish(objects: ObjectStore, target: Target, work: Path, rows: int) -> Written:
     """Copy the written files to S3 under names as Athena gives them."""
     local = sorted(path for path in work.rglob("*") if path.is_file()) if rows else []
-    folders = {path.parent for path in local}
-    if target.partitioned_by and len(folders) > PARTITION_LIMIT:
+    if len({tuple(_partition(path, work)) for path in local}) > PARTITION_LIMIT:
         raise QueryFailedError(
             "HIVE_TOO_MANY_OPEN_PARTITIONS", f"Exceeded limit of {PARTITION_LIMIT} open writers for partitions/buckets"
         )
     base, suffix = folder(target.location), ".gz" if target.format == "JSON" and target.compression == "GZIP" else ""
     files, partitions = [], {}
     for path in local:
-        place = path.parent.relative_to(work)
-        parts = [part.partition("=") for part in place.parts]
+        parts = _partition(path, work)
         location = base + "".join(f"{name}={_escape(unquote(value))}/" for name, _, value in parts)
         uri = f"{location}{target.query_id.replace('-', '')[:20]}_{uuid.uuid4()}{suffix}"
         objects.write(uri, path.read_bytes())
@@ -146,6 +154,12 @@ def _publish(objects: ObjectStore, target: Target, work: Path, rows: int) -> Wri
         if parts:
             partitions[tuple(unquote(value) for _, _, value in parts)] = location
     return Written(tuple(files), rows, tuple(partitions.items()))
+
+
+def _partition(path: Path, work: Path) -> list[tuple[str, str, str]]:
+    """The ``name=value`` folders a file is in, apart from its writer's."""
+    parts = [part.partition("=") for part in path.parent.relative_to(work).parts]
+    return [part for part in parts if part[0] != _WRITER]
 
 
 def _escape(value: str) -> str:

@@ -51,7 +51,8 @@ def _unload(engine: Engine, statement: Unload, prepared: Prepared, context: Cont
     check_columns(prepared.columns, prepared.names_given, statement.partitioned_by)
     _empty(engine, statement.location, "UNLOAD")
     compression = statement.compression or "GZIP"
-    target = Target(context.query_id, statement.location, statement.format, compression, statement.partitioned_by)
+    partitions = statement.partitioned_by
+    target = Target(context.query_id, statement.location, statement.format, compression, partitions, engine.writers)
     return write(engine.objects, prepared.rows, target)
 
 
@@ -74,7 +75,8 @@ def _create(engine: Engine, statement: CreateTableAs, prepared: Prepared, contex
     location = folder(statement.external_location or f"{context.results}tables/{context.query_id}")
     _empty(engine, location, f"table '{database}.{statement.table.name}'")
     compression = statement.compression or "GZIP"
-    target = Target(context.query_id, location, "PARQUET", compression, statement.partitioned_by)
+    partitions = statement.partitioned_by
+    target = Target(context.query_id, location, "PARQUET", compression, partitions, engine.writers)
     written = write(engine.objects, prepared.rows, target)
     engine.catalog.create_table(database, _table_input(statement.table.name, prepared.columns, target))
     _add_partitions(engine, engine.catalog.table(database, statement.table.name), written)
@@ -119,7 +121,7 @@ def _insert(engine: Engine, statement: InsertInto, prepared: Prepared, context: 
     sql = f"SELECT {shown} FROM ({prepared.sql}) AS s({', '.join(names)})"  # noqa: S608 # generated, names are quoted
     columns = [OutputColumn(each[0], each[1]) for each in prepared.cursor.execute(f"{sql} LIMIT 0").description or []]
     keys = tuple(key.name for key in table.partition_keys)
-    target = Target(context.query_id, table.location, partitioned_by=keys)
+    target = Target(context.query_id, table.location, partitioned_by=keys, writers=engine.writers)
     written = write(engine.objects, Rows(prepared.cursor, sql, columns), target)
     _add_partitions(engine, table, written)
     return written

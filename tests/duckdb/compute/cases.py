@@ -181,32 +181,39 @@ _VALUES: Mapping[str, st.SearchStrategy[Any]] = {
     "flag": st.booleans(),
     "day": st.sampled_from([date(1969, 12, 31), date(2024, 2, 29), date(2024, 3, 1)]),
 }
-_KEYS: Mapping[str, st.SearchStrategy[Any]] = {
-    "origin": st.sampled_from(_STRINGS[:4]),
-    "no": st.sampled_from([1, 12, -1]),
-    "carrier": st.sampled_from(["it's", "é#", ""]),
+_ENTITIES: Mapping[str, list[tuple[Any, ...]]] = {
+    "route": [("a#b", 1)] * 6 + [("a", 12), ("a", 12), ("a#b", 12), ("'", -1), ("", 1), (None, 1), ("a", None)],
+    "carrier": [("it's",)] * 6 + [("é#",), ("é#",), ("",), (None,)],
 }
+"""Most rows are of one entity, so that its windows are full; others have similar keys, or lack one."""
+
 _SPAN_MS = 150
 
 
 @st.composite
-def rows(draw: st.DrawFn, case: Case, max_size: int = 14) -> list[dict[str, Any]]:
-    """Source rows: few entities and instants, so that ties, duplicates and full windows are common; NULL anywhere."""
+def rows(draw: st.DrawFn, case: Case, max_size: int = 16) -> list[dict[str, Any]]:
+    """Source rows: few entities and instants, so that ties, versions and full windows are common; NULL anywhere."""
 
     def sometimes_null(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return st.one_of(strategy, strategy, strategy, st.none())
 
     instants = st.integers(-10, _SPAN_MS).map(lambda ms: (START_MS + ms) * 1000)
-    made = {
-        **{key.name: sometimes_null(_KEYS[key.name]) for key in case.entity.join_keys},
-        "kind": st.sampled_from([None, "it's", "good", "good"]),
+    columns = {
+        "kind": st.sampled_from(["good", "good", "good", None, "it's"]),
         **{name: sometimes_null(strategy) for name, strategy in _VALUES.items()},
         "happened": st.tuples(instants, st.sampled_from([0, 0, 1, 999])).map(sum),
+        "later": st.sampled_from([None, 0, 0, 3_500, 40_000, 90_001]),
+        "twin": st.sampled_from([(), (), (), ("happened",), ("happened", "later")]),
     }
-    found = draw(st.lists(st.fixed_dictionaries(made), max_size=max_size))
-    for row in found:
-        later = draw(st.sampled_from([None, 0, 0, 3_500, 40_000, 90_001]))
+    names = [key.name for key in case.entity.join_keys]
+    found: list[dict[str, Any]] = []
+    for _ in range(draw(st.integers(0, max_size) | st.just(max_size))):
+        row = draw(st.fixed_dictionaries(columns))
+        row |= zip(names, draw(st.sampled_from(_ENTITIES[case.entity.name])), strict=True)
+        twin, later = row.pop("twin"), row.pop("later")
+        if twin and found:  # of the same entity and instant, and of the same created time or not
+            row |= {name: found[-1][name] for name in (*names, "happened")}
+            later = found[-1]["made"] and found[-1]["made"] - row["happened"] if "later" in twin else later
         row["made"] = None if later is None else row["happened"] + later
-        twin = draw(st.sampled_from([(), (), ("happened", *_KEYS), ("happened", "made", *_KEYS)]))
-        row.update({key: value for key, value in found[0].items() if key in twin})
+        found.append(row)
     return found

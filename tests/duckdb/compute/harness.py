@@ -106,6 +106,7 @@ def _date(micros: int) -> str:
 def parameters_of(work: Work) -> dict[str, int | str]:
     """The parameters of a run; dates are as wide as can be."""
     return {
+        "begin_ms": work.from_ms,
         "from_ms": work.from_ms,
         "to_ms": work.to_ms,
         "on_time_ms": work.on_time_ms,

@@ -13,7 +13,7 @@ from tests.support.window_oracle import Case, Emitted, Row, Work, same_values
 Oracle = Callable[[Case, Sequence[Row], Sequence[Emitted], Work], list[Emitted]]
 
 EXAMPLES = settings(
-    max_examples=20,
+    max_examples=18,
     deadline=None,
     derandomize=True,  # the same examples each time, so that a failure is everybody's
     print_blob=True,

@@ -81,16 +81,16 @@ def test_every_double_survives_as_text(value: float) -> None:
 
 
 _ROW = st.tuples(
-    st.tuples(st.sampled_from(["a#b", "a", "'", ""]), st.sampled_from([1, 12])),
-    st.integers(0, 3),
+    st.sampled_from([("a", 1), ("a", 1), ("a", 12), ("a#b", 12), ("", 1)]),
+    st.integers(0, 1),
     st.integers(0, 2),
     st.tuples(st.sampled_from([None, math.nan, -math.inf, 0.5, 2.0]), st.sampled_from([None, "", "z"])),
-    st.sampled_from(["r1-x", "r1-y", "r10-x", "r2"]),
+    st.sampled_from(["r1-x", "r1-x", "r1-y", "r10-x", "r2"]),
 )
 
 
 @EXAMPLES
-@given(st.lists(_ROW, max_size=12))
+@given(st.lists(_ROW, min_size=8, max_size=16))
 def test_the_newest_row_of_each_entity_among_the_runs_rows(rows: list[tuple[Any, ...]]) -> None:
     """Greatest event, created, values in declared order; other runs are not looked at."""
     case = view_of(ROUTE, "Float64", "String")

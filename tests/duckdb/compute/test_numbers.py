@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.duckdb.compute.cases import CARRIER, START_MS, windows
-from tests.duckdb.compute.harness import commit, compute, create_source, create_tables
+from tests.duckdb.compute.harness import commit, compute, connection, create_source, create_tables
 from tests.support.window_oracle import Case, Work
 
 RUN = Work(START_MS - 10, START_MS + 200, START_MS - 10, START_MS + 200, START_MS + 200)
@@ -58,6 +58,7 @@ def test_whole_numbers_are_summed_exactly() -> None:
     """A double would lose the ones."""
     case = case_of("d", "sum", "mean")
     assert value_at(case, "d", {0: 2**62, 5: 1, 10: -(2**62), 15: 2}, 20) == (3, 0.75)
+    assert value_at(case, "d", {0: -(2**53) - 1, 10: -1}, 10) == (-(2**53) - 2, -(2.0**52) - 1)
 
 
 def test_equal_values_have_no_deviation() -> None:
@@ -83,6 +84,32 @@ def test_doubles_added_in_another_order_are_no_difference() -> None:
     commit(case)
     for start in range(0, 200, 30):
         assert compute(case, Work(START_MS + start, RUN.to_ms, RUN.to_ms, RUN.now_ms, RUN.known_ms)) == []
+
+
+@pytest.mark.parametrize(("factor", "corrected"), [(1 + 1e-14, False), (1 - 1e-14, False), (1 + 1e-9, True)])
+def test_only_differences_beyond_rounding_are_corrected(factor: float, corrected: bool) -> None:
+    """A stored value that differs in its last digits stands; one that differs by more does not."""
+    case = case_of("x", "sum", "mean")
+    create_tables(case)
+    create_source(case, events("x", {0: 0.1, 10: 1e6}))
+    first = compute(case, RUN)
+    commit(case)
+    for feature in case.view.features:
+        connection().execute(f"UPDATE busy_v2 SET {feature.name} = {feature.name} * {factor!r}")
+    assert (compute(case, RUN) != []) == corrected
+    assert first
+
+
+@pytest.mark.parametrize("stored", ["'inf'", "'-inf'", "'nan'", "NULL", "0"])
+def test_nothing_is_close_to_an_infinity(stored: str) -> None:
+    """Neither to NaN, NULL or 0."""
+    case = case_of("x", "sum", "mean")
+    create_tables(case)
+    create_source(case, events("x", {0: 0.5}))
+    compute(case, RUN)
+    commit(case)
+    connection().execute(f"UPDATE busy_v2 SET sum_x_0 = {stored}")
+    assert len(compute(case, RUN)) >= 1
 
 
 def test_defaults_stand_where_a_window_is_empty() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import boto3
+import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 from moto.athena.responses import AthenaResponse
@@ -13,6 +15,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from asof.clock import ManualClock
 from asof.errors import LocalCloudError, RequestError
 from asof.local import LocalCloud
+from tests.moto.local.conftest import Asker
 
 
 def test_it_provisions_what_a_deployment_creates_and_does_so_twice() -> None:
@@ -119,3 +122,21 @@ def test_regions_are_apart() -> None:
         elsewhere = session.client("athena", region_name="us-east-1")
         with pytest.raises(ClientError, match="was not found"):
             elsewhere.get_query_execution(QueryExecutionId=started["QueryExecutionId"])
+
+
+def test_a_partition_may_be_spread_over_several_files() -> None:
+    """As Athena's workers do; the rows are all there, once."""
+    with LocalCloud(writers=3) as cloud:
+        environment = cloud.environment("several")
+        cloud.provision(environment)
+        ask = Asker(cloud.session(), environment, cloud)
+        location = ask.location()
+        query = "SELECT n, n % 2 AS p FROM UNNEST(sequence(1, 20)) AS t(n)"
+        options = "WITH (format = 'PARQUET', partitioned_by = ARRAY['p'])"
+        ask.done(f"UNLOAD ({query}) TO '{location}' {options}")
+        files = {key: pq.read_table(io.BytesIO(ask.read(location, key))) for key in ask.keys(location)}
+        assert sorted(key.split("/")[0] for key in files) == ["p=0"] * 3 + ["p=1"] * 3
+        assert all(file.column_names == ["n"] for file in files.values())
+        assert sorted(value for file in files.values() for value in file["n"].to_pylist()) == list(range(1, 21))
+        ask.done(f"CREATE TABLE t AS {query}")
+        assert ask.rows("SELECT count(*), sum(n) FROM t") == [["20", "210"]]

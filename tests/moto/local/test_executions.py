@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -138,3 +139,12 @@ def test_executions_are_found_listed_and_unknown_ones_named(ask: Asker) -> None:
     assert athena.get_query_execution(QueryExecutionId=first)["QueryExecution"]["Status"]["State"] == "SUCCEEDED"
     with pytest.raises(ClientError, match="was not found"):
         athena.get_query_execution(QueryExecutionId="nope")
+
+
+def test_queries_run_side_by_side(ask: Asker) -> None:
+    """Threads share the engine; each query has its own tables and result."""
+    table = ask.name()
+    ask.done(f"CREATE TABLE {table} AS SELECT n FROM UNNEST(sequence(1, 1000)) AS t(n)")
+    with ThreadPoolExecutor(6) as pool:
+        sums = list(pool.map(lambda k: ask.rows(f"SELECT sum(n) + {k} FROM {table}"), range(24)))
+    assert sums == [[[str(500_500 + k)]] for k in range(24)]

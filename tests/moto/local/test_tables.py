@@ -239,6 +239,13 @@ def test_tables_of_other_databases_are_named_with_theirs(ask: Asker) -> None:
     assert ask.reason(f"SELECT n FROM {table}", QueryExecutionContext={}).startswith("SCHEMA_NOT_FOUND")
 
 
+def test_fields_of_row_columns_are_no_databases(ask: Asker) -> None:
+    """``alias.column.field`` looks like ``database.table.column``."""
+    rows = "(SELECT CAST(ROW(1, 'x') AS row(e bigint, f varchar)) AS p) AS {}"
+    sql = f"SELECT a.p.e + b.p.e, a.p.f FROM {rows.format('a')} CROSS JOIN {rows.format('b')} WHERE a.p.e = 1"
+    assert ask.rows(sql) == [["2", "x"]]
+
+
 def test_a_table_may_be_read_several_times_in_a_statement(ask: Asker) -> None:
     """With different conditions, in WITH, subqueries, EXISTS and unions."""
     table, location = _table(ask, {"n": "bigint"}, {"day": "string"})

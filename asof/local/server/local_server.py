@@ -1,0 +1,171 @@
+"""The local cloud put together: moto's APIs, what makes them run, and one port of the loopback interface."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+from asof.clock import SystemClock, duration_ms, iso
+from asof.errors import LocalCloudError, MissingExtraError, RequestError
+from asof.local.cloud import ACCOUNT, REGION, LocalCloud
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
+
+    from asof.local.server.assembly import Assembly
+
+HOST: Final = "127.0.0.1"
+PATIENCE_SECONDS: Final = 120.0
+"""How long advancing the clock waits at each instant for what happens there to come to rest."""
+
+
+class LocalServer:
+    """AWS on ``http://localhost:<port>``, from :meth:`start` (or ``with``) to :meth:`stop`; nothing of it is left then.
+
+    ``port`` 0 takes a free one. ``now_ms`` is when its time begins, if not now. Only one runs in a process.
+    """
+
+    def __init__(
+        self, *, port: int = 0, account: str = ACCOUNT, region: str = REGION, now_ms: int | None = None
+    ) -> None:
+        self._port = port
+        self.account = account
+        self.region = region
+        self._now_ms = now_ms
+        self._stack: ExitStack | None = None
+        self._server: BaseWSGIServer | None = None
+        self._assembly: Assembly | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Its address. ``localhost``, not a number: moto takes what is before the first dot for a bucket."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        if self._server is None:
+            raise LocalCloudError("the local cloud's server is not running; call start()")
+        return int(self._server.server_address[1])
+
+    @property
+    def assembly(self) -> Assembly:
+        """Its parts, for tests that look inside or make something fail."""
+        if self._assembly is None:
+            raise LocalCloudError("the local cloud's server is not running; call start()")
+        return self._assembly
+
+    def start(self) -> LocalServer:
+        """Begin to answer; raises LocalCloudError where a local cloud runs in this process or the port is taken."""
+        if LocalCloud._running is not None or self._stack is not None:  # noqa: SLF001 # the same package's
+            raise LocalCloudError("a local cloud is running in this process already; stop it first")
+        try:
+            from asof.local.server import assembly
+            from asof.local.server.application import Application
+            from asof.local.server.listening import Unbound, listen
+        except ImportError as error:
+            raise MissingExtraError(error.name or "moto", "local", "the local cloud") from error
+        with ExitStack() as stack:
+            unbound = Unbound()
+            self._server = listen(HOST, self._port, unbound)
+            stack.callback(self._server.server_close)
+            stack.enter_context(self._environment())
+            stack.callback(assembly.forget)
+            assembly.forget()
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asof-local-")))
+            parts = assembly.assemble(stack, folder, self.endpoint, self.account, self._now_ms)
+            self._assembly = parts
+            unbound.application = Application(parts.moto, parts.gateway, parts.callbacks, self._administer)
+            thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="asof-local")
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(self._server.shutdown)
+            parts.timeline.start()
+            stack.callback(parts.timeline.stop)
+            self._stack = stack.pop_all()
+        return self
+
+    def stop(self) -> None:
+        """End everything and forget it; stopping twice does nothing."""
+        stack, self._stack, self._assembly = self._stack, None, None
+        if stack is not None:
+            stack.close()
+            self._server = None
+
+    def __enter__(self) -> LocalServer:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def client_environment(self) -> dict[str, str]:
+        """The environment variables that lead AWS's clients, the CDK among them, to this server."""
+        return client_environment(self.endpoint, self.region)
+
+    def advance(self, by: str | int, patience_seconds: float = PATIENCE_SECONDS) -> bool:
+        """Move the clock by a duration (``"1h30m"`` or milliseconds), firing on the way what is due.
+
+        Returns whether everything that started came to rest.
+        """
+        by_ms = by if isinstance(by, int) else duration_ms(by)
+        return self.assembly.timeline.advance(by_ms, patience_seconds)
+
+    def now_ms(self) -> int:
+        """The local cloud's present."""
+        return self.assembly.clock.now_ms()
+
+    def _administer(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if command == "status":
+            return self._status()
+        if command == "advance":
+            settled = self.advance(str(arguments.get("by", "")), float(arguments.get("patience", PATIENCE_SECONDS)))
+            return {"now": iso(self.now_ms()), "settled": settled}
+        raise RequestError(f"the local cloud has no command {command!r}: status, advance")
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "endpoint": self.endpoint,
+            "pid": os.getpid(),
+            "account": self.account,
+            "region": self.region,
+            "now": iso(self.now_ms()),
+            "ahead_ms": self.now_ms() - SystemClock().now_ms(),
+            "stacks": {stack.name: stack.status for stack in self.assembly.stacks()},
+        }
+
+    def _environment(self) -> ExitStack:
+        """The process's environment: nothing that leads to the real AWS, and the account moto works for."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        ours = {
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "MOTO_ACCOUNT_ID": self.account,
+            "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+        }
+        stack = ExitStack()
+        stack.enter_context(patch.dict(os.environ, {**kept, **ours}, clear=True))
+        return stack
+
+
+def client_environment(endpoint: str, region: str) -> dict[str, str]:
+    """The environment variables that lead AWS's clients, the CDK among them, to a local cloud."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL_S3": endpoint,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+    }

@@ -1,0 +1,1 @@
+"""Lambda functions that run: the deployed zip in warm processes of the server's own Python."""

@@ -1,0 +1,1 @@
+"""State machines that run: moto's interpreter with Athena's waiting integration, virtual waits, metrics and redrive."""

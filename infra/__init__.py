@@ -1,0 +1,1 @@
+"""The deployment as code: two stacks per environment and one for the pipeline."""

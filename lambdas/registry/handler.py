@@ -1,0 +1,66 @@
+"""Custom resource: check the definitions, or publish them; a changed meaning fails the deployment.
+
+The same code is deployed twice: ``guard`` may only read and stands before the storage stack's tables, ``registry``
+publishes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import urllib.request
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+
+from asof.deployed import bundled_environment, bundled_manifest
+from asof.manifest import Manifest
+from asof.monitor.log import log_line
+from asof.names import Environment
+from asof.registry.publish import archived_manifest, check, publish
+
+_LONGEST_REASON: Final = 3_000  # CloudFormation takes 4,096 bytes of answer
+
+
+def handle(event: dict[str, Any], _context: object) -> None:
+    """CloudFormation's request -> its answer, put to the URL it gives. It waits for one whatever happens."""
+    try:
+        said = act(event)
+        answer: dict[str, Any] = {"Status": "SUCCESS", "Data": {"New": ", ".join(said)[:_LONGEST_REASON]}}
+    except Exception as error:  # noqa: BLE001 # without an answer the stack hangs for an hour
+        answer = {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"[:_LONGEST_REASON]}
+    print(log_line("definitions", request=event["RequestType"], **answer))
+    answer |= {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
+    answer["PhysicalResourceId"] = event.get("PhysicalResourceId") or f"{event['LogicalResourceId']}-definitions"
+    body = json.dumps(answer).encode()
+    request = urllib.request.Request(event["ResponseURL"], body, {"Content-Type": ""}, method="PUT")  # noqa: S310 # CloudFormation's own URL
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310 # see above
+        pass
+
+
+def act(event: dict[str, Any]) -> list[str]:
+    """Do what is asked; the references of the versions that are new.
+
+    Raises PublishedVersionError where a published version would change its meaning. A deletion keeps what is published.
+    """
+    if event["RequestType"] == "Delete":
+        return []
+    environment = bundled_environment(os.environ)
+    s3 = boto3.client("s3")
+    if event["ResourceProperties"]["Action"] == "check":
+        return check(s3, environment, _bundled())
+    return publish(s3, environment, _wanted(s3, environment, event["ResourceProperties"]["Fingerprint"]))
+
+
+def _bundled() -> Manifest:
+    return bundled_manifest(Path(os.environ.get("LAMBDA_TASK_ROOT", ".")))
+
+
+def _wanted(s3: Any, environment: Environment, digest: str) -> Manifest:
+    """The manifest the resource asks for: the bundled one, or after a rollback an earlier one from the archive."""
+    manifest = _bundled()
+    if hashlib.sha256(manifest.to_json().encode()).hexdigest() == digest:
+        return manifest
+    return archived_manifest(s3, environment, digest)
