@@ -26,7 +26,7 @@ from asof.cli.state import apply_command, status_command, views_command
 @click.group(cls=AsofGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="asof")
 def main() -> None:
-    r"""Asof, a serverless feature store for AWS: what a model is trained on is what it would have been served.
+    """Asof, a serverless feature store for AWS: what a model is trained on is what it would have been served.
 
     \b
     A first walk:

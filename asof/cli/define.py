@@ -72,7 +72,7 @@ def compile_command(path: Path, output: Path | None) -> None:
 )
 @path_option
 def sql_command(view: str, query: str, dialect: str, path: Path) -> None:
-    r"""Print the SQL that a run of VIEW (`name` or `name@v2`) executes; `:name` stands for a parameter.
+    """Print the SQL that a run of VIEW (`name` or `name@v2`) executes; `:name` stands for a parameter.
 
     \b
     Example: asof sql airport_departures --query compute

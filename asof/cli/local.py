@@ -22,7 +22,7 @@ port_option = click.option("--port", type=int, default=background.DEFAULT_PORT, 
 
 @click.group("local")
 def local_group() -> None:
-    r"""A cloud on this machine: AWS's own APIs on one port, for the CDK, the aws command, boto3 and the store itself.
+    """A cloud on this machine: AWS's own APIs on one port, for the CDK, the aws command, boto3 and the store itself.
 
     \b
       asof local up

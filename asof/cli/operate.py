@@ -35,7 +35,7 @@ def _connect(environment: str) -> Services:
 @_YES
 @env_option
 def retire_command(version: str, drop_history: bool, yes: bool, environment: str) -> None:
-    r"""Take VIEW@vN out of service: its online items and watermark are deleted, its name stays taken for ever.
+    """Take VIEW@vN out of service: its online items and watermark are deleted, its name stays taken for ever.
 
     Refused while a feature service or on-demand view in force reads it, and while it is neither deprecated nor removed
     from the deployed definitions. Safe to kill and to repeat: it goes on where it stopped. Afterwards nothing
@@ -77,7 +77,7 @@ def retire_command(version: str, drop_history: bool, yes: bool, environment: str
 def rollback_command(
     *, wanted: str | None, listing: bool, limit: int, yes: bool, environment: str, as_json: bool
 ) -> None:
-    r"""Put an earlier published manifest back in force, after showing what that changes.
+    """Put an earlier published manifest back in force, after showing what that changes.
 
     Versions are never lost: what a rollback takes out of force can be published again. Refused where the earlier
     manifest needs a version that was retired since.

@@ -64,7 +64,7 @@ def plan_command(
     exit_code: bool,
     as_json: bool,
 ) -> None:
-    r"""Show what deploying the definitions would change: nothing is written, anywhere.
+    """Show what deploying the definitions would change: nothing is written, anywhere.
 
     Added, reworded and removed versions, services that would read other features, and changed meanings, which are
     refused. For each new view the stages its first run executes, with an estimate of rows, bytes and dollars.

@@ -62,7 +62,7 @@ def get_historical_features_command(
     full_feature_names: bool,
     environment: str,
 ) -> None:
-    r"""Build a training set: ENTITY_ROWS (Parquet or CSV file, s3:// prefix, or SELECT) with point-in-time features.
+    """Build a training set: ENTITY_ROWS (Parquet or CSV file, s3:// prefix, or SELECT) with point-in-time features.
 
     \b
     Example:
@@ -115,7 +115,7 @@ def _entity_rows(text: str) -> Any:
 def get_online_features_command(
     features: tuple[str, ...], entities: tuple[str, ...], full_feature_names: bool, environment: str, as_json: bool
 ) -> None:
-    r"""Look features of entities up, as a model would be served them now: value, status, event time and age.
+    """Look features of entities up, as a model would be served them now: value, status, event time and age.
 
     \b
     Example:

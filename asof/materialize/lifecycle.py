@@ -46,9 +46,9 @@ class RunRequest:
         )
 
 
-def new_run_id(now_ms: int) -> str:
-    """A run id that sorts by time: ``20260131T120000-1a2b3c``."""
-    return f"{from_ms(now_ms):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+def new_run_id(now_ms: int, token: int) -> str:
+    """A run id that sorts by time, then by the lease's token: ``20260131T120000123-00007-1a2b3c``."""
+    return f"{from_ms(now_ms):%Y%m%dT%H%M%S}{now_ms % 1000:03d}-{token:05d}-{secrets.token_hex(3)}"
 
 
 def ledger_of(services: Services, lease: Lease) -> Ledger:
@@ -71,7 +71,7 @@ def next_run(services: Services, view: FeatureView, lease: Lease, planner: Plann
         if record.state == "open":
             return record, True
     now_ms = services.clock.now_ms()
-    run = planner(reader.watermark(view.reference), new_run_id(now_ms))
+    run = planner(reader.watermark(view.reference), new_run_id(now_ms, lease.token))
     if run is None:
         return None
     record = RunRecord(run, "open", now_ms)

@@ -19,7 +19,6 @@ from asof.materialize.lifecycle import (
     Planner,
     closed,
     ledger_of,
-    new_run_id,
     next_run,
     publish_run,
     reader_of,
@@ -28,8 +27,6 @@ from asof.materialize.lifecycle import (
 from asof.materialize.load import load
 from asof.materialize.services import Services
 from asof.materialize.stages import Chunk, Run
-
-__all__ = ["Planner", "Progress", "Runner", "new_run_id", "quiet"]
 
 Progress = Callable[[str, int, int], None]
 """Called after each stage with what was done, the stages done so far and their total."""

@@ -1,14 +1,16 @@
-"""The point-in-time join as DuckDB does it best: join keys and times first, fetch the chosen rows' columns last.
+"""The point-in-time join as DuckDB does it best: keys and times first, the chosen rows' columns last.
 
-1. Per view, the *newest* keys and event times: at most one per label, among them that of each label's chosen row. This
-   is an ASOF join over keys and times alone.
+1. Per view, the *newest* event time of each bucket. A feature row's bucket is the first label of its keys at which it
+   is visible. The newest row of a label is the newest of its own and all earlier buckets, so it is among these, in
+   whatever order rows became visible. Finding a row's bucket is a binary search in the sorted labels, which needs no
+   sorting of feature rows; SQL has no words for it, so this step is not a query.
 2. The *candidates*: all feature rows of those keys and event times, each with a ``rank``, its place by (event time,
    created time, values). Every chosen row is one of them, whatever comes late or ties.
 3. Per entity, the greatest rank visible to each entity row, as in the canonical join but over the candidates' keys,
    times and ranks only. The greatest of a subset that holds the greatest of all is the greatest of all.
 4. The columns of the chosen ranks.
 
-So the wide columns of no more rows than that are ever held, and sorting is left to narrow rows.
+So the wide columns of no more rows than that are ever held, and nothing is sorted that grows with the history.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from asof.manifest import Entity
-from asof.sql.expressions import ascending, case, column, is_present, name, named, number, table
+from asof.sql.expressions import ascending, case, column, is_present, name, named, number, over, table
 from asof.sql.point_in_time import answered, so_far, tie_break, unexpired
 from asof.sql.point_in_time_request import PointInTimeRequest, ViewRequest
 from asof.sql.point_in_time_scan import history, key_names, keys, label, relation
@@ -29,8 +31,8 @@ RANK = "#rank"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A temporary table to make. The tables in ``drops`` are not needed once it is there."""
+class Query:
+    """A temporary table to make from a query. The tables in ``drops`` are not needed once it is there."""
 
     table: str
     query: exp.Query
@@ -38,10 +40,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class NativePlan:
-    """DuckDB statements that answer a request: temporary tables in order, then the query that reads them."""
+class Newest:
+    """A temporary table of keys and ``e``, the newest event time of each bucket that has feature rows.
 
-    steps: tuple[Step, ...]
+    ``labels`` is a table of the keys ``keys`` and ``at``; its rows are numbered by ``i``, from zero in the order of
+    (keys, at), its keys by ``key``, from zero in the same order. ``rows`` gives the feature rows as ``key``,
+    ``at_us`` and ``e_us``, the last two in microseconds since the epoch.
+    """
+
+    table: str
+    labels: str
+    keys: tuple[str, ...]
+    rows: exp.Select
+
+
+@dataclass(frozen=True, slots=True)
+class NativePlan:
+    """What answers a request: temporary tables in order, then the query that reads them."""
+
+    steps: tuple[Query | Newest, ...]
     query: exp.Select
 
 
@@ -50,59 +67,47 @@ def point_in_time_native(request: PointInTimeRequest, prefix: str = "asof_pit") 
 
     The query's columns, rows and order are those of ``point_in_time``.
     """
-    steps: list[Step] = []
+    steps: list[Query | Newest] = []
     candidates = [f"{prefix}_{place}__candidates" for place in range(len(request.views))]
     ranks: dict[str, str] = {}
     for entity, _ in request.by_entity():
         labels, own = f"{prefix}_{entity.name}__labels", {}
-        steps.append(Step(labels, _labels(request, entity)))
+        steps.append(Query(labels, _labels(request, entity)))
         for place, view in enumerate(request.views):
             if view.entity.name == entity.name:
                 newest = f"{prefix}_{place}__newest"
-                steps.append(Step(newest, _newest(request, view, labels)))
-                steps.append(Step(candidates[place], _candidates(request, view, newest), drops=(newest,)))
+                steps.append(Newest(newest, labels, key_names(entity), _narrow(request, view, labels)))
+                steps.append(Query(candidates[place], _candidates(request, view, newest), drops=(newest,)))
                 own[place] = candidates[place]
         ranks[entity.name] = f"{prefix}_{entity.name}__ranks"
-        steps.append(Step(ranks[entity.name], _ranks(request, entity, own), drops=(labels,)))
+        steps.append(Query(ranks[entity.name], _ranks(request, entity, own), drops=(labels,)))
     return NativePlan(tuple(steps), _fetched(request, ranks, candidates))
 
 
 def _labels(request: PointInTimeRequest, entity: Entity) -> exp.Select:
-    """The distinct keys and labels of one entity; rows with a NULL among them see nothing."""
+    """The distinct keys and labels of one entity, numbered; rows with a NULL among them see nothing."""
     present = [is_present(column(each, "r")) for each in (*(key.name for key in entity.join_keys), request.label)]
-    query = exp.select(*keys(entity, "r"), named(label(request, "r"), "at")).distinct(copy=False)
-    return query.from_(relation(request.entity_rows, "r"), copy=False).where(*present, copy=False)
+    rows = exp.select(*keys(entity, "r"), named(label(request, "r"), "at")).distinct(copy=False)
+    rows = rows.from_(relation(request.entity_rows, "r"), copy=False).where(*present, copy=False)
+    own = [column(key, "d") for key in key_names(entity)]
+    order = [ascending(each) for each in own]
+    i = over(exp.RowNumber(), [], [*order, ascending(column("at", "d"))])
+    key = over(exp.DenseRank(), [], [each.copy() for each in order])
+    return exp.select(*own, column("at", "d"), named(i - 1, "i"), named(key - 1, "key")).from_(_derived(rows, "d"))
 
 
-def _newest(request: PointInTimeRequest, view: ViewRequest, labels: str) -> exp.Select:
-    """Keys and event times (``e``) among which is, for every label, its newest visible one."""
+def _narrow(request: PointInTimeRequest, view: ViewRequest, labels: str) -> exp.Select:
+    """The feature rows of keys that have labels: number of the keys, visible time and event time."""
     inner = key_names(view.entity)
-    rows, visible = _narrow(request, view, labels), _visible(inner)
-    if request.as_of == "event":  # rows become visible in the order of their event times: a label's last row is it
-        chosen = exp.select(*(column(key, "l") for key in inner), named(column("at", "b"), "e")).distinct(copy=False)
-        return chosen.from_(table(labels, "l"), copy=False).join(rows, on=visible, join_type="asof", copy=False)
-    # In any order: the newest row of each bucket, where a row's bucket is the first label at which it is visible. The
-    # newest row of a label is the newest of its own and all earlier buckets of its keys, so it is among these.
-    bucket = [*(column(key, "b") for key in inner), column("at", "l")]
-    newest = exp.select(*bucket[:-1], named(exp.Max(this=column("e", "b")), "e")).from_(rows, copy=False)
-    joined = newest.join(table(labels, "l"), on=visible, join_type="asof", copy=False)
-    return joined.group_by(*(each.copy() for each in bucket), copy=False)
-
-
-def _visible(inner: tuple[str, ...]) -> exp.Expr:
-    same_keys = [exp.EQ(this=column(key, "b"), expression=column(key, "l")) for key in inner]
-    return exp.and_(*same_keys, exp.LTE(this=column("at", "b"), expression=column("at", "l")))
-
-
-def _narrow(request: PointInTimeRequest, view: ViewRequest, labels: str) -> exp.Subquery:
-    """Keys, visible time ``at`` and event time ``e`` of the feature rows, as ``b``."""
-    # Rows of keys that nobody asks about are dropped here, so that they need not be sorted.
-    asked = exp.select(*(column(key, "l") for key in key_names(view.entity))).from_(table(labels, "l"))
-    own = [column(key.name, "h") for key in view.entity.join_keys]
-    is_asked = exp.In(this=own[0] if len(own) == 1 else exp.Tuple(expressions=own), query=exp.Subquery(this=asked))
-    times = [named(column(request.instant, "h"), "at"), named(column("event_timestamp", "h"), "e")]
-    rows = history(request, view, *keys(view.entity, "h"), *times).where(is_asked, copy=False)
-    return exp.Subquery(this=rows, alias=exp.TableAlias(this=name("b")))
+    asked = exp.select(*(column(key, "l") for key in inner), column("key", "l")).distinct(copy=False)
+    same = [
+        exp.EQ(this=column(key.name, "h"), expression=column(each, "a"))
+        for key, each in zip(view.entity.join_keys, inner, strict=True)
+    ]
+    times = {"at_us": request.instant, "e_us": "event_timestamp"}
+    micros = [named(exp.func("EPOCH_US", column(each, "h")), alias) for alias, each in times.items()]
+    rows = history(request, view, column("key", "a"), *micros)
+    return rows.join(_derived(asked.from_(table(labels, "l")), "a"), on=exp.and_(*same), copy=False)
 
 
 def _candidates(request: PointInTimeRequest, view: ViewRequest, newest: str) -> exp.Select:
@@ -150,11 +155,11 @@ def _ranks(request: PointInTimeRequest, entity: Entity, candidates: Mapping[int,
     running = exp.select(
         *(column(each, "t") for each in ("row_id", "at", "part")),
         *(named(each, f"#{place}") for place, each in zip(candidates, greatest, strict=True)),
-    ).from_(exp.Subquery(this=timeline, alias=exp.TableAlias(this=name("t"))))
+    ).from_(_derived(timeline, "t"))
     is_entity_row = exp.EQ(this=column("part", "p"), expression=number(len(request.views)))
     return (
         exp.select(*(column(each, "p") for each in ("row_id", "at", *(f"#{place}" for place in candidates))))
-        .from_(exp.Subquery(this=running, alias=exp.TableAlias(this=name("p"))))
+        .from_(_derived(running, "p"))
         .where(is_entity_row, copy=False)
     )
 
@@ -176,3 +181,7 @@ def _fetched(request: PointInTimeRequest, ranks: Mapping[str, str], candidates: 
         values = {feature.name: column(feature.name, rows) for feature in view.declared()}
         query = query.select(*answered(view, values, event=event), copy=False)
     return query.order_by(ascending(column(request.row_id, "r")), copy=False)
+
+
+def _derived(query: exp.Query, alias: str) -> exp.Subquery:
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=name(alias)))

@@ -77,7 +77,6 @@ class Case:
     known_as_of_ms: int | None = None
     pruned: bool = False
     label_micros: int = 0
-    few_rows: bool = True
 
     def request(self) -> PointInTimeRequest:
         """The case as the product is asked it."""
@@ -100,11 +99,7 @@ class Case:
         return [answer | {"note": row["note"]} for row, answer in zip(rows, answers, strict=True)]
 
     def load(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Creates the tables that the request names.
-
-        ``few_rows`` lets DuckDB's ASOF join loop, as it does for fewer than 64 rows; otherwise it sorts, as for more.
-        """
-        connection.execute(f"SET asof_loop_join_threshold = {64 if self.few_rows else 0}")
+        """Creates the tables that the request names."""
         kinds = {key.name: key.dtype for view in self.views for key in view.entity.join_keys}
         schema = {"row_id": "Int64", **kinds, "label": "Timestamp", "note": "String"}
         micros = timedelta(microseconds=self.label_micros)

@@ -84,7 +84,6 @@ def _cases(draw: st.DrawFn) -> Case:
         known_as_of_ms=draw(st.none() | _instants(0, 12)),
         pruned=draw(st.booleans()),
         label_micros=draw(st.sampled_from([0, 1, 999])),
-        few_rows=draw(st.booleans()),
     )
 
 

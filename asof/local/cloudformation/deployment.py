@@ -18,7 +18,7 @@ from asof.local.cloudformation.provider import Context, Deployed, Properties, Re
 from asof.local.cloudformation.references import ordered
 from asof.local.cloudformation.template import Template
 
-FAILURES = (AsofError, ClientError, BotoCoreError, LookupError, TypeError, ValueError)
+FAILURES = (AsofError, ClientError, BotoCoreError, LookupError, TypeError, ValueError, AttributeError, OSError)
 """What creating a resource may raise: refusals, AWS errors, and properties of a shape its type does not expect."""
 
 ContextOf = Callable[[Stack, str, str, int], Context]

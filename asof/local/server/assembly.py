@@ -20,7 +20,8 @@ from asof.local.cloudformation.resources import resource_types
 from asof.local.cloudformation.service import CloudFormationService
 from asof.local.cloudformation.template import split_template_url
 from asof.local.server.backend_apps import BackendApps
-from asof.local.services import alarms, athena_workgroups, bucket_policies, metrics, moto_time
+from asof.local.services import access_log, alarms, athena_workgroups, bucket_policies, metrics, moto_time
+from asof.local.services.access_log import AccessLog
 from asof.local.services.activity import Activity
 from asof.local.services.alarms import Alarms
 from asof.local.services.clients import Clients, role_credentials
@@ -45,6 +46,7 @@ class Assembly:
     timeline: Timeline
     gateway: Gateway
     callbacks: Callbacks
+    access: AccessLog
     athena: Athena
     cloudformation: CloudFormation
 
@@ -74,11 +76,13 @@ def assemble(stack: ExitStack, folder: Path, endpoint: str, account: str, now_ms
     functions = Functions(runner, store, timeline, activity)
     executions = Executions(clock, store, activity)
     callbacks = Callbacks()
+    access = AccessLog()
     athena = Athena(folder / "athena", clock)
     stack.callback(athena.close)
     cloudformation = CloudFormation(_cloudformation(clients, callbacks, endpoint))
     for installed in (
         moto_time.installed(clock),
+        access_log.installed(access),
         metrics.installed(store),
         alarms.installed(),
         athena_adapter.installed(athena),
@@ -96,6 +100,7 @@ def assemble(stack: ExitStack, folder: Path, endpoint: str, account: str, now_ms
         timeline=timeline,
         gateway=Gateway(functions, store, clock),
         callbacks=callbacks,
+        access=access,
         athena=athena,
         cloudformation=cloudformation,
     )

@@ -112,11 +112,11 @@ def down(port: int = DEFAULT_PORT) -> bool:
             f"end it where it was started"
         )
     os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + _END_SECONDS
+    deadline, asked_nicely = time.monotonic() + _END_SECONDS, True
     while find(port) is not None or _alive(pid):
-        if time.monotonic() > deadline:
+        if asked_nicely and time.monotonic() > deadline:
             os.kill(pid, signal.SIGKILL)
-            break
+            asked_nicely = False
         time.sleep(0.05)
     file.unlink(missing_ok=True)
     return True

@@ -76,6 +76,8 @@ class LocalServer:
             self._server = listen(HOST, self._port, unbound)
             stack.callback(self._server.server_close)
             stack.enter_context(self._environment())
+            # moto's state is the process's: neither kind of local cloud may start beside this one.
+            stack.enter_context(patch.object(LocalCloud, "_running", LocalCloud()))
             stack.callback(assembly.forget)
             assembly.forget()
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asof-local-")))

@@ -22,6 +22,8 @@ class Activity:
         self._working = 0
         self._wakes: list[int] = []
         self._long: list[Callable[[], bool]] = []
+        self.woken = time.monotonic()
+        """When, by the machine's monotonic clock, somebody last went on after waiting."""
 
     def watch(self, resting: Callable[[], bool]) -> None:
         """Let something say by itself whether it is at rest."""
@@ -50,6 +52,13 @@ class Activity:
         finally:
             with self._lock:
                 self._wakes.remove(wake_ms)
+                self.woken = time.monotonic()
+
+    def _overslept(self) -> bool:
+        """Whether somebody is to go on now and has not noticed yet."""
+        now_ms = self._clock.now_ms()
+        with self._lock:
+            return any(wake_ms <= now_ms for wake_ms in self._wakes)
 
     @property
     def waiting(self) -> int:
@@ -70,7 +79,7 @@ class Activity:
         Whatever starts work is itself at work until that has begun, so one look is enough.
         """
         deadline = time.monotonic() + patience_seconds
-        while self._working or not all(resting() for resting in self._long):
+        while self._working or self._overslept() or not all(resting() for resting in self._long):
             if time.monotonic() > deadline:
                 return False
             time.sleep(_LOOK_SECONDS)

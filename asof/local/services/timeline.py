@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from asof.clock import iso
 from asof.local.services.virtual_clock import VirtualClock
 
 TICK_SECONDS: Final = 0.5
 """How often, in real time, it is looked whether something is due."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -80,7 +85,11 @@ class Timeline:
             with self._lock:
                 now = self.clock.now_ms()
                 while (due := self._next(now)) is not None:
-                    self._fire(due)
+                    try:
+                        self._fire(due)
+                    except Exception:  # noqa: BLE001 # one schedule's mishap must not stop all the others for good
+                        _log.exception("what was due at %s failed", iso(due))
+                        self._done_ms = max(self._done_ms, due)
                 self._done_ms = max(self._done_ms, now)
 
     def _next(self, until_ms: int) -> int | None:

@@ -38,10 +38,11 @@ def _case(
     ttl_ms: int | None = 24 * _HOUR_MS,
     known: str | None = None,
     airport: str | None = "JFK",
+    pruned: bool = False,
 ) -> Case:
     view = CaseView("delay", AIRPORT, {"value": "String"}, rows, {"value": "value"}, ttl_ms, defaults={"value": "none"})
     entity_rows = [{"row_id": 0, "airport": airport, "label": _at(label), "note": None}]
-    return Case(entity_rows, [view], as_of, known_as_of_ms=None if known is None else _at(known))
+    return Case(entity_rows, [view], as_of, known_as_of_ms=None if known is None else _at(known), pruned=pruned)
 
 
 def _answers(connection: duckdb.DuckDBPyConnection, case: Case) -> set[Any]:
@@ -63,14 +64,16 @@ def test_worked_example(connection: duckdb.DuckDBPyConnection, label: str, serve
     assert _answers(connection, _case(label, HISTORY, as_of="event")) == {event}
 
 
+@pytest.mark.parametrize("pruned", [False, True])
 @pytest.mark.parametrize(
     ("ttl_ms", "expected"),
     [(_HOUR_MS, "A"), (_HOUR_MS - 1, "none"), (0, "A"), (None, "A")],
 )
 def test_the_edge_of_the_ttl_is_inclusive_and_zero_never_expires(
-    connection: duckdb.DuckDBPyConnection, ttl_ms: int | None, expected: str
+    connection: duckdb.DuckDBPyConnection, ttl_ms: int | None, expected: str, pruned: bool
 ) -> None:
-    assert _answers(connection, _case("09:00", HISTORY[:1], ttl_ms=ttl_ms)) == {expected}
+    """With scans pruned to the bounds of ttl and labels as well as without."""
+    assert _answers(connection, _case("09:00", HISTORY[:1], ttl_ms=ttl_ms, pruned=pruned)) == {expected}
 
 
 def test_an_expired_row_does_not_give_way_to_the_default_of_another(connection: duckdb.DuckDBPyConnection) -> None:

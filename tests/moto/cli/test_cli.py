@@ -195,3 +195,10 @@ def test_every_command_teaches() -> None:
         for parameter in command.params:
             if getattr(parameter, "param_type_name", "") == "option" and parameter.name != "help":
                 assert getattr(parameter, "help", None), f"{name} --{parameter.name}"
+
+
+def test_examples_in_help_keep_their_lines() -> None:
+    """What is to be typed stands on a line of its own."""
+    lines = asof("--help").output.splitlines()
+    assert any(line.strip().startswith("asof validate ") for line in lines)
+    assert not any("\\b" in line for line in lines)

@@ -66,8 +66,6 @@ def test_a_taken_port_is_refused(port: int) -> None:
     """With what to do about it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
-        taken.listen()
-        taken.settimeout(0)
         failed = asof("up", "--port", str(port))
     assert failed.exit_code == 1
     assert f"port {port} of 127.0.0.1 cannot be used" in failed.output

@@ -160,3 +160,11 @@ def test_other_runtimes_are_refused_by_name(client: Callable[[str], Any]) -> Non
     deployed(client("cloudformation"), "node", template(resources))
     with pytest.raises(ClientError, match=r"runtime is nodejs20\.x, and only Python runs here"):
         client("lambda").invoke(FunctionName="node")
+
+
+def test_calls_are_noted_by_role(server: LocalServer, invoke: Callable[..., Any], client: Callable[[str], Any]) -> None:
+    """What a function's role did can be compared with what it may do."""
+    invoke("call")
+    role_arn = client("lambda").get_function_configuration(FunctionName="probe")["Role"]
+    calls = {call.action for call in server.assembly.access.calls(role_arn)}
+    assert calls == {"sts:GetCallerIdentity"}

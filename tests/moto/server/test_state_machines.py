@@ -138,6 +138,27 @@ def test_a_query_that_fails_is_an_error_by_name(run: Run, sql: str, group: str, 
     assert ("StateChangeReason" in found["cause"]) == (error == "States.TaskFailed")
 
 
+def test_a_failure_inside_a_map_keeps_its_name(run: Run) -> None:
+    """Also the names that begin with States, up to the Fail state that repeats them."""
+    query = {
+        "Type": "Task",
+        "Resource": QUERY,
+        "Parameters": {"QueryString": "SELECT x FROM nowhere", "WorkGroup": "machine"},
+        "End": True,
+    }
+    each = {
+        "Type": "Map",
+        "ItemsPath": "$.items",
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Query", "States": {"Query": query}},
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Failed"}],
+        "End": True,
+    }
+    failed = {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"}
+    found = run("inside", {"Each": each, "Failed": failed}, {"items": [1]})
+    assert (found["status"], found["error"]) == ("FAILED", "States.TaskFailed")
+    assert "nowhere" in found["cause"]
+
+
 def test_retries_wait_in_the_clouds_time_and_then_succeed(
     server: LocalServer, client: Callable[[str], Any], run: Run
 ) -> None:
@@ -279,11 +300,30 @@ def test_failed_executions_are_counted(server: LocalServer, client: Callable[[st
     assert sum(point["Sum"] for point in found) == 1.0
 
 
-def test_integrations_that_would_not_wait_are_refused_by_name(client: Callable[[str], Any]) -> None:
-    """A definition with such a task is not deployed."""
-    task = {"Type": "Task", "Resource": "arn:aws:states:::codebuild:startBuild.sync", "Parameters": {}, "End": True}
-    definition = {"StartAt": "Build", "States": {"Build": task}}
-    with pytest.raises(ClientError, match="the local cloud cannot do the integrations of codebuild"):
+@pytest.mark.parametrize(
+    ("state", "refusal"),
+    [
+        (
+            {"Type": "Task", "Resource": "arn:aws:states:::codebuild:startBuild.sync", "Parameters": {}, "End": True},
+            "the local cloud cannot do the integrations of codebuild",
+        ),
+        (
+            {
+                "Type": "Map",
+                "ToleratedFailurePercentage": 5,
+                "ItemProcessor": {"StartAt": "Do", "States": {"Do": {"Type": "Pass", "End": True}}},
+                "End": True,
+            },
+            "the local cloud cannot tolerate failed items of a Map",
+        ),
+    ],
+)
+def test_what_the_interpreter_cannot_do_is_refused_by_name(
+    client: Callable[[str], Any], state: dict[str, Any], refusal: str
+) -> None:
+    """A definition with it is not deployed."""
+    definition = {"StartAt": "It", "States": {"It": state}}
+    with pytest.raises(ClientError, match=refusal):
         client("stepfunctions").create_state_machine(
             name="refused", definition=json.dumps(definition), roleArn="arn:aws:iam::123456789012:role/r"
         )

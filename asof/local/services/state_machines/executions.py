@@ -60,6 +60,9 @@ class Executions:
         """An execution has ended; a second word of it (of an aborted one's last task) changes nothing."""
         if self._running.pop(execution.exec_arn, None) is not None:
             self._count(execution, _ENDED[execution.status])
+        if execution.status == "SUCCEEDED":
+            with self._lock:
+                self._memories.pop(execution.exec_arn, None)
 
     def _count(self, execution: Any, name: str) -> None:
         dimensions = (("StateMachineArn", execution.state_machine.arn),)
@@ -68,7 +71,7 @@ class Executions:
 
     def _resting(self) -> bool:
         """Nothing runs, or whatever runs only waits for time to pass."""
-        quiet = time.monotonic() - self._last_event > _QUIET_SECONDS
+        quiet = time.monotonic() - max(self._last_event, self._activity.woken) > _QUIET_SECONDS
         return not self._running or (self._activity.waiting > 0 and quiet)
 
     def stop(self, execution: Any, error: str | None, cause: str | None) -> None:

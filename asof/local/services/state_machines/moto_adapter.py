@@ -104,14 +104,26 @@ def _grammar(stack: ExitStack) -> None:
         return original(json.dumps(with_fractions(json.loads(definition))))
 
     stack.enter_context(patch.object(parser, "parse", staticmethod(parse)))
+    names = _module("asl.component.common.error_name.custom_error_name")
+
+    def init(self: Any, error_name: str | None) -> None:
+        names.ErrorName.__init__(self, error_name=error_name)
+
+    # Without moto's check, which turns every States error of a Map's item or of a Fail state into another.
+    stack.enter_context(patch.object(names.CustomErrorName, "__init__", init))
 
 
 def with_fractions(value: Any) -> Any:
-    """A definition whose percentages of tolerated failures are floats."""
+    """A definition whose percentages of tolerated failures are floats.
+
+    Raises ValueError where failures are to be tolerated: moto's interpreter fails at the first.
+    """
     if isinstance(value, list):
         return [with_fractions(item) for item in value]
     if not isinstance(value, dict):
         return value
+    if value.get("ToleratedFailurePercentage") or value.get("ToleratedFailureCount"):
+        raise ValueError("the local cloud cannot tolerate failed items of a Map")
     return {
         key: float(item) if key == "ToleratedFailurePercentage" else with_fractions(item) for key, item in value.items()
     }
