@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from asof.errors import AsofError
-from asof.keys import WATERMARK_KEY, sort_key
 from asof.manifest import Entity, FeatureView
 from asof.online.faults import CONDITION_FAILED, client_errors, error_code
 from asof.online.layout import ItemLayout, OnlineRow
@@ -21,7 +20,6 @@ WRITE_RETRY: Final = RetryPolicy(deadline_ms=60_000, base_ms=25, cap_ms=5_000)
 """How long one item is tried before the load fails; a load that failed can be repeated."""
 
 _NEWER: Final = "attribute_not_exists(pk) OR e < :e OR (e = :e AND c < :c)"
-_LATER: Final = "attribute_not_exists(pk) OR w < :w"
 
 
 class WriteClient(Protocol):
@@ -49,7 +47,7 @@ class WriteCounts:
 
 
 class OnlineWriter:
-    """Writes feature rows and watermarks to one online table.
+    """Writes feature rows to one online table.
 
     ``client`` is boto3's DynamoDB client or anything with its ``put_item``. ``workers`` writes are under way at once.
     """
@@ -85,34 +83,16 @@ class OnlineWriter:
             raise
         return WriteCounts(written=done[True], superseded=done[False])
 
-    def publish_watermark(self, view: FeatureView, as_of_ms: int) -> bool:
-        """Says that the view's items hold everything up to ``as_of_ms``; a watermark never moves back.
-
-        Returns whether it moved. Raises DeadlineExceededError or OnlineStoreError.
-        """
-        item = {
-            "pk": {"S": WATERMARK_KEY},
-            "sk": {"S": sort_key(view.name, view.version)},
-            "w": {"N": str(as_of_ms)},
-        }
-        return self._put_if(item, _LATER, {":w": item["w"]}, f"publishing the watermark of {view.reference}")
-
     def _put(self, item: dict[str, dict[str, Any]]) -> bool:
-        what = f"writing {item['sk']['S']} of {item['pk']['S']!r} to {self._table}"
-        return self._put_if(item, _NEWER, {":e": item["e"], ":c": item["c"]}, what)
-
-    def _put_if(
-        self, item: dict[str, dict[str, Any]], condition: str, values: dict[str, dict[str, Any]], what: str
-    ) -> bool:
-        """Puts the item if the condition holds of the stored one; returns whether it did."""
+        """Puts the item if it is newer than the stored one; returns whether it was."""
 
         def put() -> bool:
             try:
                 self._client.put_item(
                     TableName=self._table,
                     Item=item,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
+                    ConditionExpression=_NEWER,
+                    ExpressionAttributeValues={":e": item["e"], ":c": item["c"]},
                 )
             except client_errors() as error:
                 if error_code(error) == CONDITION_FAILED:
@@ -120,7 +100,7 @@ class OnlineWriter:
                 raise
             return True
 
-        return self._retry.start(what).call(put)
+        return self._retry.start(f"writing {item['sk']['S']} of {item['pk']['S']!r} to {self._table}").call(put)
 
 
 def _bounded(

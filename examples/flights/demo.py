@@ -7,38 +7,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
-from rich.console import Console
 from rich.table import Table
 
 from asof.clock import DAY_MS, ManualClock, SystemClock, from_ms, iso
 from asof.store import FeatureStore
 from examples.flights import dataset, lake
 from examples.flights.leak import one_leak
+from examples.flights.printing import cell, console, stage
 
 DEFINITIONS: Final = Path(__file__).parents[2] / "feature_defs"
 SERVICE: Final = "departure_delay"
 LAKE_BUCKET: Final = "nyc-flights"
 YEAR_MS: Final = 372 * DAY_MS
-
-# 80 columns are enough; without a terminal rich would guess, and fold lines.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
-
-
-@contextmanager
-def stage(title: str) -> Iterator[list[str]]:
-    """Print a stage with its time when it is over; the block appends what it did."""
-    did: list[str] = []
-    began = time.perf_counter()
-    with console.status(f"{title} ..."):
-        yield did
-    console.print(f"[bold green]{time.perf_counter() - began:6.1f} s[/]  [bold]{title:<14}[/]{'; '.join(did)}")
 
 
 def main() -> int:
@@ -149,11 +134,6 @@ def request_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
          for name, value in row.items()}
         for row in frame.to_dict("records")
     ]  # fmt: skip
-
-
-def cell(value: Any) -> str:
-    """A value, short."""
-    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -36,13 +36,14 @@ class FakeDynamoDB:
         *,
         TableName: str,  # noqa: N803, ARG002 - boto3's spelling, here and below
         Item: Item,  # noqa: N803
-        ConditionExpression: str,  # noqa: N803
-        ExpressionAttributeValues: Item,  # noqa: N803
+        ConditionExpression: str = "",  # noqa: N803
+        ExpressionAttributeValues: Item | None = None,  # noqa: N803
     ) -> dict[str, Any]:
         """PutItem."""
         with self._lock:
             key = (Item["pk"]["S"], Item["sk"]["S"])
-            if not _holds(ConditionExpression, self.items.get(key, {}), ExpressionAttributeValues):
+            stored, values = self.items.get(key, {}), ExpressionAttributeValues or {}
+            if ConditionExpression and not _holds(ConditionExpression, stored, values):
                 raise client_error("ConditionalCheckFailedException", "PutItem")
             self.items[key] = Item
         return {}

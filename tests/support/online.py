@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asof.clock import ManualClock
+from asof.keys import WATERMARK_KEY
 from asof.manifest import Column, Entity, Feature, FeatureView, Manifest, OnDemandFeatureView, OnDemandInput
 from asof.online.answers import ViewAnswer
 from asof.online.layout import OnlineRow
@@ -93,6 +94,11 @@ class Store:
         """Writes rows of a view of ``MANIFEST`` and forgets the calls it took."""
         self.writer().write(view, MANIFEST.entity(view.entity), rows)
         self.client.calls.clear()
+
+    def publish_watermark(self, view: FeatureView, as_of_ms: int) -> None:
+        """The watermark as a run's last transaction leaves it."""
+        item = {"pk": {"S": WATERMARK_KEY}, "sk": {"S": view.reference}, "w": {"N": str(as_of_ms)}}
+        self.client.put_item(TableName=TABLE, Item=item)
 
     def read(self, features: str | Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[ViewAnswer]:
         """What a fresh reader answers."""

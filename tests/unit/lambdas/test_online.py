@@ -40,7 +40,7 @@ def store() -> Store:
     made = a_store(FakeDynamoDB())
     made.put(WEATHER, weather("JFK", 1.5, age_ms=100))
     made.put(DEPARTURES, departures("LGA", 3, age_ms=200))
-    made.writer().publish_watermark(DEPARTURES, NOW - 50)
+    made.publish_watermark(DEPARTURES, NOW - 50)
     return made
 
 

@@ -43,7 +43,7 @@ def test_a_response_tells_values_statuses_times_ages_and_as_of(store: Store) -> 
     """Features in the order asked, keys first in the dict, columns nobody needs left out."""
     store.put(WEATHER, weather("JFK", 1.5, age_ms=100))
     store.put(DEPARTURES, OnlineRow(("JFK",), NOW - 200, None, (3, None)))
-    store.writer().publish_watermark(DEPARTURES, NOW - 50)
+    store.publish_watermark(DEPARTURES, NOW - 50)
     response = get_online_features(
         MANIFEST,
         store.reader(),
