@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -41,7 +42,20 @@ class Deployment:
         make: Any = self._session.client
         return make(service, region_name=self.environment.region)
 
-    def cdk(self, *arguments: str) -> None:
+    def bootstrap(self) -> str:
+        """Prepare the account for the CDK, as one does once; the account's address."""
+        account = f"aws://{self.environment.account}/{self.environment.region}"
+        # Not where the app is: the command would build it first, for nothing.
+        self._cdk(self._folder, "bootstrap", account)
+        return account
+
+    def deploy(self) -> None:
+        """Deploy all stacks of the environment."""
+        output = str(self._folder / "cdk.out")
+        context = f"env={self.environment.name}"
+        self._cdk(ROOT, "deploy", "--all", "-c", context, "--require-approval", "never", "--output", output)
+
+    def _cdk(self, where: Path, *arguments: str) -> None:
         """Run the CDK's command line as it is; raises LocalCloudError with what it said where it fails."""
         command = ROOT / "node_modules" / ".bin" / "cdk"
         if not command.exists():
@@ -56,11 +70,21 @@ class Deployment:
             "NODE_NO_WARNINGS": "1",
             "CDK_DISABLE_CLI_TELEMETRY": "true",
         }
-        words = [str(command), *arguments, "--output", str(self._folder / "cdk.out"), "--ci", "--no-notices"]
-        done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            told = (done.stdout + done.stderr)[-_SHOWN_CHARACTERS:]
-            raise LocalCloudError(f"cdk {arguments[0]} ended with exit code {done.returncode}:\n{told}")
+        words = [str(command), *arguments, "--ci", "--no-notices"]
+        # A session of its own, so that what the command starts can be ended together with it.
+        process = subprocess.Popen(  # noqa: S603 # the project's own command line
+            words, cwd=where, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            told, _ = process.communicate()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if process.returncode:
+            shown = told[-_SHOWN_CHARACTERS:]
+            raise LocalCloudError(f"cdk {arguments[0]} ended with exit code {process.returncode}:\n{shown}")
 
     def resources(self) -> dict[str, int]:
         """How many resources each of the environment's stacks has."""
@@ -69,11 +93,10 @@ class Deployment:
         ours = sorted(name for name in stacks if name.startswith(self.environment.named("")))
         return {name: len(client.describe_stack_resources(StackName=name)["StackResources"]) for name in ours}
 
-    def run_machine(self, name: str, given: Mapping[str, Any]) -> str:
-        """Start a state machine and wait for its end; the execution's ARN. Raises LocalCloudError where it fails."""
-        client, where = self.client("stepfunctions"), self.environment
-        machine = f"arn:aws:states:{where.region}:{where.account}:stateMachine:{where.named(name)}"
-        arn = str(client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"])
+    def run_machine(self, name: str, given: Mapping[str, Any]) -> None:
+        """Start a state machine and wait for its end; raises LocalCloudError where it fails."""
+        client = self.client("stepfunctions")
+        arn = client.start_execution(stateMachineArn=self._machine(name), input=json.dumps(given))["executionArn"]
         deadline = time.monotonic() + _RUN_SECONDS
         while (found := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
             if time.monotonic() > deadline:
@@ -81,15 +104,23 @@ class Deployment:
             time.sleep(_LOOK_SECONDS)
         if found["status"] != "SUCCEEDED":
             raise LocalCloudError(f"{arn} is {found['status']}: {found.get('error')}: {found.get('cause')}")
-        return arn
+
+    def executions(self, name: str) -> list[str]:
+        """The status of each execution of a state machine, the newest first."""
+        pages = (
+            self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=self._machine(name))
+        )
+        return [str(each["status"]) for page in pages for each in page["executions"]]
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the HTTP API, signed with the credentials in force, as its IAM authorization wants it."""
-        request = AWSRequest(
-            "POST", self._api() + path, data=json.dumps(body), headers={"content-type": "application/json"}
-        )
-        SigV4Auth(self._session.get_credentials(), "execute-api", self.environment.region).add_auth(request)
-        sent = urllib.request.Request(request.url, request.data, dict(request.headers), method="POST")
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise LocalCloudError("no AWS credentials are set; the local cloud's client_environment() has some")
+        url, data, headers = self._api() + path, json.dumps(body).encode(), {"content-type": "application/json"}
+        signed = AWSRequest("POST", url, data=data, headers=headers)
+        SigV4Auth(credentials, "execute-api", self.environment.region).add_auth(signed)
+        sent = urllib.request.Request(url, data, dict(signed.headers), method="POST")  # noqa: S310 # the API's address
         # The local cloud is on this machine: no proxy knows it.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -103,6 +134,10 @@ class Deployment:
         """The state of an alarm: OK, ALARM or INSUFFICIENT_DATA."""
         found = self.client("cloudwatch").describe_alarms(AlarmNames=[self.environment.named(name)])["MetricAlarms"]
         return str(found[0]["StateValue"])
+
+    def _machine(self, name: str) -> str:
+        where = self.environment
+        return f"arn:aws:states:{where.region}:{where.account}:stateMachine:{where.named(name)}"
 
     def _api(self) -> str:
         if self._url is None:

@@ -72,16 +72,18 @@ def test_files_outside_the_bounds_are_not_opened(
     assert engine(connection, request).to_pylist() == [{"row_id": 0, "note": "n", "a__score": 0.5}]
 
 
-@pytest.mark.parametrize(("micros", "score"), [(0, 0.5), (1, None)])
+@pytest.mark.parametrize(("micros", "score"), [(0, 0.5), (1, 0.25)])
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 def test_a_history_finer_than_the_clock_is_not_seen_early(
-    connection: duckdb.DuckDBPyConnection, engine: Engine, micros: int, score: float | None
+    connection: duckdb.DuckDBPyConnection, engine: Engine, micros: int, score: float
 ) -> None:
     """Asof writes whole milliseconds; of another's history, what comes a microsecond after the label is later."""
-    row = {"user_id": 1, "event": -1, "created": None, "available": -1, "score": 0.5, "wide": None}
-    case = _case(_view("a", rows=[row]), label=-1)
+    same = {"user_id": 1, "created": None, "wide": None}
+    rows = [{"event": at, "available": at, "score": value, **same} for at, value in ((-2, 0.25), (-1, 0.5))]
+    case = _case(_view("a", rows=rows), label=-1)
     case.load(connection)
-    connection.execute(f"UPDATE a_v1 SET available_timestamp = available_timestamp + INTERVAL {micros} MICROSECOND")
+    later = f"available_timestamp + INTERVAL {micros} MICROSECOND"
+    connection.execute(f"UPDATE a_v1 SET available_timestamp = {later} WHERE score = 0.5")
     request = dataclasses.replace(case.request(), label_bounds_ms=None)
     assert engine(connection, request).to_pylist() == [{"row_id": 0, "note": "n", "a__score": score}]
 
