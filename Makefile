@@ -10,14 +10,17 @@ export PATH := $(abspath $(BIN)):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock bench clean
+.PHONY: help demo demo-deploy test check format lock bench clean
 
 help: ## Show what there is
 	@echo "Asof, a serverless feature store for AWS. Targets:"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.stamp ## Watch real flights go all the way, on this machine, without an AWS account
 	@$(BIN)/python -m examples.flights.demo
+
+demo-deploy: $(VENV)/dev.stamp node_modules/.stamp ## The real cdk deploy against a local cloud, and all it deployed at work
+	@$(BIN)/python -m examples.flights.deployed
 
 test: check ## Lint, types, and all tests, in random order
 	@$(BIN)/python -m pytest -n $(WORKERS) -q
