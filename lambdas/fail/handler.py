@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 from typing import Any
 
@@ -48,13 +47,8 @@ def describe(error: dict[str, Any]) -> str:
     return f"{error.get('Error', 'Error')}: {cause}"[:8_000]
 
 
-@functools.cache
-def _sns() -> Any:
-    return boto3.client("sns")
-
-
 def _tell(environment: Environment, subject: str, message: str) -> None:
     topic = f"{environment.named('alarms')}"
     partition = boto3.Session().get_partition_for_region(environment.region)
     arn = f"arn:{partition}:sns:{environment.region}:{environment.account}:{topic}"
-    _sns().publish(TopicArn=arn, Subject=subject, Message=message)
+    boto3.client("sns").publish(TopicArn=arn, Subject=subject, Message=message)

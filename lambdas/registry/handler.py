@@ -18,7 +18,6 @@ import boto3
 from asof.deployed import bundled_environment, bundled_manifest
 from asof.manifest import Manifest
 from asof.monitor.log import log_line
-from asof.names import Environment
 from asof.registry.publish import archived_manifest, check, publish
 
 _LONGEST_REASON: Final = 3_000  # CloudFormation takes 4,096 bytes of answer
@@ -47,20 +46,14 @@ def act(event: dict[str, Any]) -> list[str]:
     """
     if event["RequestType"] == "Delete":
         return []
-    environment = bundled_environment(os.environ)
-    s3 = boto3.client("s3")
+    environment, manifest, s3 = bundled_environment(os.environ), _bundled(), boto3.client("s3")
+    digest = event["ResourceProperties"]["Fingerprint"]
+    # On its way back CloudFormation asks for what was before, and may ask the code that came after.
+    goes_back = hashlib.sha256(manifest.to_json().encode()).hexdigest() != digest
     if event["ResourceProperties"]["Action"] == "check":
-        return check(s3, environment, _bundled())
-    return publish(s3, environment, _wanted(s3, environment, event["ResourceProperties"]["Fingerprint"]))
+        return [] if goes_back else check(s3, environment, manifest)
+    return publish(s3, environment, archived_manifest(s3, environment, digest) if goes_back else manifest)
 
 
 def _bundled() -> Manifest:
     return bundled_manifest(Path(os.environ.get("LAMBDA_TASK_ROOT", ".")))
-
-
-def _wanted(s3: Any, environment: Environment, digest: str) -> Manifest:
-    """The manifest the resource asks for: the bundled one, or after a rollback an earlier one from the archive."""
-    manifest = _bundled()
-    if hashlib.sha256(manifest.to_json().encode()).hexdigest() == digest:
-        return manifest
-    return archived_manifest(s3, environment, digest)

@@ -108,6 +108,14 @@ def test_a_rollback_puts_the_earlier_manifest_back(cloud: LocalCloud, deploy: De
     assert in_force(cloud) == of()
 
 
+def test_a_rollback_of_a_refused_change_is_not_refused(deploy: Deploy) -> None:
+    """The guard's code is still the refused one when CloudFormation goes back to what was checked before."""
+    deploy(of())
+    changed = of(features=an_aggregation_view().features[:1], aggregations=an_aggregation_view().aggregations[:1])
+    assert deploy(changed, action="check")["Status"] == "FAILED"
+    assert deploy(changed, wanted=of(), action="check", RequestType="Update")["Status"] == "SUCCESS"
+
+
 def test_what_was_never_published_cannot_be_put_back(deploy: Deploy) -> None:
     answer = deploy(of(), wanted=of(version=9))
     assert answer["Status"] == "FAILED"
