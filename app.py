@@ -24,7 +24,7 @@ def main() -> None:
     try:
         manifest = compile_path(Path(app.node.try_get_context("definitions") or "feature_defs"))
         add_environment(app, manifest, os.environ)
-        add_delivery(app)
+        add_delivery(app, manifest)
     except AsofError as error:
         sys.exit(f"asof: {error}")
     app.synth()

@@ -33,14 +33,19 @@ def add_environment(app: App, manifest: Manifest, variables: Mapping[str, str]) 
     return storage, service
 
 
-def add_delivery(app: App) -> list[Stack]:
+def add_delivery(app: App, manifest: Manifest) -> list[Stack]:
     """Add the stacks that deliver: the pipeline where ``-c connection`` is given, GitHub's roles for ``-c github``."""
     context = app.node.try_get_context
     stacks: list[Stack] = []
     if context("connection"):
-        stacks.append(PipelineStack(app, context("connection"), context("repository"), context("branch") or "main"))
+        branch = context("branch") or "main"
+        stacks.append(
+            PipelineStack(
+                app, manifest, connection=context("connection"), repository=context("repository"), branch=branch
+            )
+        )
     if context("github"):
-        stacks.append(GithubStack(app, context("github")))
+        stacks.append(GithubStack(app, manifest, context("github")))
     return stacks
 
 

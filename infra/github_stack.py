@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from asof.manifest import Manifest
 from infra.constructs.deploy_role import deploy_grants, plan_grants, statements
 from infra.environments import ENVIRONMENTS
 
@@ -19,12 +20,12 @@ class GithubStack(Stack):
     can be assumed only by a job in GitHub's environment of that name, where GitHub asks for approvals.
     """
 
-    def __init__(self, scope: Construct, repository: str) -> None:
+    def __init__(self, scope: Construct, manifest: Manifest, repository: str) -> None:
         super().__init__(scope, "asof-github", stack_name="asof-github", description="Lets GitHub deliver Asof")
         self._provider = iam.OidcProviderNative(
             self, "Provider", url=f"https://{_ISSUER}", client_ids=["sts.amazonaws.com"]
         )
-        self._role("plan", f"repo:{repository}:*", statements(plan_grants()))
+        self._role("plan", f"repo:{repository}:*", statements(plan_grants(manifest)))
         for deployment in ENVIRONMENTS:
             subject = f"repo:{repository}:environment:{deployment.name}"
             self._role(deployment.name, subject, statements(deploy_grants(deployment)))

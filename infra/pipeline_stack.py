@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from asof.errors import RequestError
+from asof.manifest import Manifest
 from infra.constructs.deploy_role import deploy_grants, plan_grants, statements
 from infra.delivery import CHANGES, STEPS, Step
 
@@ -21,7 +22,9 @@ _NO_ACCESS_LOGS = "Artifacts of builds, deleted after 30 days"
 class PipelineStack(Stack):
     """``asof-pipeline``, in the toolchain account. ``connection`` is the ARN of a CodeConnections connection."""
 
-    def __init__(self, scope: Construct, connection: str, repository: str | None, branch: str) -> None:
+    def __init__(
+        self, scope: Construct, manifest: Manifest, *, connection: str, repository: str | None, branch: str
+    ) -> None:
         super().__init__(scope, "asof-pipeline", stack_name="asof-pipeline", description="Delivers Asof")
         owner, _, name = (repository or "").partition("/")
         if not owner or not name:
@@ -58,7 +61,7 @@ class PipelineStack(Stack):
         pipeline.add_stage(stage_name="source", actions=[commit])
         for step in STEPS:
             work = actions.CodeBuildAction(
-                action_name=step.name, project=self._project(step), input=source, run_order=2
+                action_name=step.name, project=self._project(step, manifest), input=source, run_order=2
             )
             approval = actions.ManualApprovalAction(
                 action_name="approve", run_order=1, additional_information="The plan is in the log of the plan stage"
@@ -66,7 +69,7 @@ class PipelineStack(Stack):
             asks = step.deploys is not None and step.deploys.protected
             pipeline.add_stage(stage_name=step.name, actions=[approval, work] if asks else [work])
 
-    def _project(self, step: Step) -> codebuild.PipelineProject:
+    def _project(self, step: Step, manifest: Manifest) -> codebuild.PipelineProject:
         log_group = logs.LogGroup(
             self,
             f"{step.name}-logs",
@@ -95,7 +98,7 @@ class PipelineStack(Stack):
             ),
         )
         Validations.of(project).acknowledge(Acknowledgment(id="AwsSolutions-CB4", reason=_NO_KEY))
-        grants = [*(plan_grants() if step.reads else []), *(deploy_grants(step.deploys) if step.deploys else [])]
+        grants = deploy_grants(step.deploys) if step.deploys else plan_grants(manifest) if step.reads else []
         for statement in statements(grants):
             project.add_to_role_policy(statement)
         return project

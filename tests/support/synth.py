@@ -43,7 +43,7 @@ def templates(
     """Every stack's template by name; accounts and regions are known unless ``variables`` is empty."""
     app = an_app(outdir, **(context or {}))
     add_environment(app, manifest, variables)
-    add_delivery(app)
+    add_delivery(app, manifest)
     return {stack.stack_name: stack.template for stack in app.synth().stacks}
 
 
