@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 # CDK looks for node on the PATH; the environment brings one.
 export PATH := $(abspath $(BIN)):$(PATH)
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-deploy test check format lock bench clean

@@ -19,6 +19,8 @@ RUN_TIMEOUT_S: Final = 86_400
 
 LASTING: Final = (
     "CheckFailedError",
+    "EntityRowsError",
+    "ItemTooLargeError",
     "LeaseLostError",
     "ManifestError",
     "MaterializationError",

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from asof import errors
 from asof.manifest import Manifest
 from asof.names import Environment
 from infra.permissions import FUNCTIONS, Grant, backfill_machine, materialize_machine
 from infra.places import Places
-from infra.state_machine import backfill_definition, materialize_definition
+from infra.state_machine import LASTING, backfill_definition, materialize_definition
 from tests.support.manifests import a_source
 from tests.support.synth import ACCOUNT, REGION, definitions, dev_templates, resources
 
@@ -61,6 +62,11 @@ def test_every_task_is_tried_again_with_jitter() -> None:
         for name, state in scope["States"].items():
             if state["Type"] == "Task":
                 assert state["Retry"][-1]["JitterStrategy"] == "FULL", name
+
+
+def test_lasting_errors_are_errors_of_asof() -> None:
+    """A state machine knows them by name only, so that a renamed one would be tried again and again."""
+    assert [name for name in LASTING if not issubclass(getattr(errors, name), errors.AsofError)] == []
 
 
 def test_the_deployed_definitions_are_these() -> None:
