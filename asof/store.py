@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -14,10 +12,11 @@ from asof.clock import Clock, duration_ms, to_ms
 from asof.errors import RequestError
 from asof.manifest import FeatureView, Manifest
 from asof.materialize.ledger import LedgerReader, RunRecord, Watermark
-from asof.materialize.plan import CHUNK_MS, plan_incremental, plan_range
+from asof.materialize.lifecycle import Planner, RunRequest
+from asof.materialize.plan import CHUNK_MS
 from asof.materialize.runner import Progress, Runner, quiet
 from asof.materialize.services import Services
-from asof.materialize.stages import Run, RunKind, explain
+from asof.materialize.stages import RunKind, explain
 from asof.names import Environment
 from asof.offline.athena_engine import AthenaEngine
 from asof.offline.duckdb_engine import DuckDBEngine
@@ -143,11 +142,8 @@ class FeatureStore:
     ) -> list[RunRecord]:
         """Bring views from their watermark through the last grid time that is due (and not after ``end_date``)."""
         end_ms = None if end_date is None else to_ms(end_date, "end_date")
-        finished = []
-        for view in self.views(feature_views):
-            plan = partial(self._incremental, view, end_ms)
-            finished += self._execute(view, plan, 1, progress)
-        return finished
+        asked = RunRequest("incremental", end_ms=end_ms)
+        return self._work(self.views(feature_views), asked, 1, progress)
 
     def materialize(
         self,
@@ -158,8 +154,8 @@ class FeatureStore:
         progress: Progress = quiet,
     ) -> list[RunRecord]:
         """Materialize the grid times in ``[start_date, end_date)`` of views; what is there already is left alone."""
-        asked = _Range.of("materialize", start_date, end_date, None)
-        return self._ranges(self.views(feature_views), asked, 1, progress)
+        asked = _asked("materialize", start_date, end_date)
+        return self._work(self.views(feature_views), asked, 1, progress)
 
     def backfill(
         self,
@@ -173,8 +169,8 @@ class FeatureStore:
     ) -> list[RunRecord]:
         """Materialize a long range in chunks, ``workers`` side by side; repeated after a kill, it goes on."""
         names = [feature_views] if isinstance(feature_views, str) else feature_views
-        asked = _Range.of("backfill", start_date, end_date, chunk)
-        return self._ranges(self.views(names), asked, workers, progress)
+        asked = _asked("backfill", start_date, end_date, chunk)
+        return self._work(self.views(names), asked, workers, progress)
 
     def explain(
         self,
@@ -186,16 +182,14 @@ class FeatureStore:
     ) -> str:
         """What a backfill, or without ``start_date`` an incremental run, would do, without doing it."""
         view = self.views([feature_view])[0]
-        watermark = self.watermark(view.reference)
-        run_id = "not begun"
-        run: Run | None
         if start_date is None:
             end_ms = None if end_date is None else to_ms(end_date, "end_date")
-            run = self._incremental(view, end_ms, watermark, run_id)
+            asked = RunRequest("incremental", end_ms=end_ms)
         elif end_date is None:
             raise RequestError("explain needs end_date where start_date is given")
         else:
-            run = self._range(view, _Range.of("backfill", start_date, end_date, chunk), watermark, run_id)
+            asked = _asked("backfill", start_date, end_date, chunk)
+        run = asked.planner(self.services, view)(self.watermark(view.reference), "not begun")
         left_open = [record.run for record in self.runs(view.reference) if record.state == "open"]
         plans = [explain(each, view) for each in [*left_open, *([run] if run else [])]]
         return "\n".join(plans) or f"{view.reference}: up to date, nothing to do"
@@ -248,7 +242,7 @@ class FeatureStore:
     def _execute(
         self,
         view: FeatureView,
-        planner: Callable[[Watermark | None, str], Run | None],
+        planner: Planner,
         workers: int,
         progress: Progress,
     ) -> list[RunRecord]:
@@ -256,50 +250,19 @@ class FeatureStore:
         check_source(services.glue, services.environment, services.source(view), services.s3)
         return Runner(services, view, workers, progress).execute(planner)
 
-    def _incremental(
-        self, view: FeatureView, end_ms: int | None, watermark: Watermark | None, run_id: str
-    ) -> Run | None:
-        return plan_incremental(
-            view,
-            self.services.source(view),
-            watermark=watermark,
-            now_ms=self.services.clock.now_ms(),
-            end_ms=end_ms,
-            run_id=run_id,
-        )
-
-    def _range(self, view: FeatureView, asked: _Range, watermark: Watermark | None, run_id: str) -> Run | None:
-        return plan_range(
-            view,
-            asked.kind,
-            (asked.start_ms, asked.end_ms),
-            watermark=watermark,
-            now_ms=self.services.clock.now_ms(),
-            run_id=run_id,
-            chunk_ms=asked.chunk_ms,
-        )
-
-    def _ranges(self, views: Sequence[FeatureView], asked: _Range, workers: int, progress: Progress) -> list[RunRecord]:
+    def _work(
+        self, views: Sequence[FeatureView], asked: RunRequest, workers: int, progress: Progress
+    ) -> list[RunRecord]:
         finished = []
         for view in views:
-            finished += self._execute(view, partial(self._range, view, asked), workers, progress)
+            finished += self._execute(view, asked.planner(self.services, view), workers, progress)
         return finished
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """A range that was asked for, as the planner takes it."""
-
-    kind: RunKind
-    start_ms: int
-    end_ms: int
-    chunk_ms: int
-
-    @classmethod
-    def of(cls, kind: RunKind, start_date: datetime, end_date: datetime, chunk: timedelta | str | None) -> _Range:
-        """Raises NaiveDatetimeError for instants without a zone, RequestError for a chunk that is no duration."""
-        chunk_ms = CHUNK_MS if chunk is None else duration_ms(chunk, "chunk")
-        return cls(kind, to_ms(start_date, "start_date"), to_ms(end_date, "end_date"), chunk_ms)
+def _asked(kind: RunKind, start_date: datetime, end_date: datetime, chunk: timedelta | str | None = None) -> RunRequest:
+    """Raises NaiveDatetimeError for instants without a zone, RequestError for a chunk that is no duration."""
+    chunk_ms = CHUNK_MS if chunk is None else duration_ms(chunk, "chunk")
+    return RunRequest(kind, to_ms(start_date, "start_date"), to_ms(end_date, "end_date"), chunk_ms)
 
 
 def find_environment(name: str, session: boto3.Session) -> Environment:

@@ -1,4 +1,4 @@
-"""A run as data: the small frozen stages that a runner executes, a state machine drives, and ``explain`` prints."""
+"""A run as data, and the stages it goes through, as ``explain`` prints them; ``asof.materialize.chunk`` takes them."""
 
 from __future__ import annotations
 
