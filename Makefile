@@ -10,7 +10,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-deploy test check format lock bench clean
+.PHONY: help demo demo-deploy test test-engines check format lock bench clean
 
 help: ## Show what there is
 	@echo "Asof, a serverless feature store for AWS. Targets:"
@@ -39,11 +39,16 @@ bench: $(VENV)/dev.stamp ## Print the benchmarks' ratios (minutes)
 	@$(BIN)/python -m benchmarks.windows
 	@$(BIN)/python -m benchmarks.online_codec
 
+test-engines: $(VENV)/engines.stamp node_modules/.stamp ## The same semantics on real engines: Trino, Spark, DynamoDB Local (needs Java 17 and 24 or newer)
+	@$(BIN)/python -m pytest tests/engines -q
+
 lock: ## Renew the locks (needs uv); they carry hashes and no registry's address
 	uv pip compile pyproject.toml --extra demo --group build --universal --python-version 3.11 \
 		--generate-hashes --no-header -o requirements.lock -q
 	uv pip compile pyproject.toml --extra demo --extra infra --group dev -c requirements.lock --universal --python-version 3.11 \
 		--generate-hashes --no-header -o requirements-dev.lock -q
+	uv pip compile --group engines -c requirements-dev.lock --universal --python-version 3.11 \
+		--generate-hashes --no-header -o requirements-engines.lock -q
 
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
@@ -66,4 +71,8 @@ node_modules/.stamp: package-lock.json | $(VENV)/dev.stamp
 $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/python.stamp
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/engines.stamp: requirements-engines.lock | $(VENV)/dev.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-engines.lock
 	@touch $@

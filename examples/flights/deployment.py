@@ -29,12 +29,18 @@ _SHOWN_CHARACTERS: Final = 4_000
 
 
 class Deployment:
-    """A deployed environment, seen by AWS's own clients. ``folder`` is for what the CDK writes."""
+    """A deployed environment, seen by AWS's own clients. ``folder`` is for what the CDK writes.
 
-    def __init__(self, environment: Environment, session: boto3.Session, folder: Path) -> None:
+    ``definitions`` is the folder of definitions to deploy; the repository's own if not given.
+    """
+
+    def __init__(
+        self, environment: Environment, session: boto3.Session, folder: Path, definitions: Path | None = None
+    ) -> None:
         self.environment = environment
         self._session = session
         self._folder = folder
+        self._definitions = definitions or ROOT / "feature_defs"
         self._url: str | None = None
 
     def client(self, service: str) -> Any:
@@ -52,8 +58,8 @@ class Deployment:
     def deploy(self) -> None:
         """Deploy all stacks of the environment."""
         output = str(self._folder / "cdk.out")
-        context = f"env={self.environment.name}"
-        self._cdk(ROOT, "deploy", "--all", "-c", context, "--require-approval", "never", "--output", output)
+        context = ("-c", f"env={self.environment.name}", "-c", f"definitions={self._definitions}")
+        self._cdk(ROOT, "deploy", "--all", *context, "--require-approval", "never", "--output", output)
 
     def _cdk(self, where: Path, *arguments: str) -> None:
         """Run the CDK's command line as it is; raises LocalCloudError with what it said where it fails."""
