@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from botocore.exceptions import ClientError
@@ -118,15 +118,22 @@ def ensure_tables(glue: Any, environment: Environment, manifest: Manifest) -> di
     raises SourceError before any table is touched.
     """
     _ensure_database(glue, environment.database)
-    plan = [
-        (wanted, _existing(glue, environment.database, wanted["Name"]))
-        for wanted in table_inputs(environment, manifest)
-    ]
+    return _ensure(glue, environment.database, table_inputs(environment, manifest))
+
+
+def ensure_history_tables(glue: Any, environment: Environment, manifest: Manifest) -> dict[str, Change]:
+    """The same for the history tables alone, in a database that is there: those of views that come back are kept."""
+    wanted = [history_table_input(environment, manifest, view) for view in manifest.feature_views]
+    return _ensure(glue, environment.database, wanted)
+
+
+def _ensure(glue: Any, database: str, inputs: Iterable[TableInput]) -> dict[str, Change]:
+    plan = [(wanted, _existing(glue, database, wanted["Name"])) for wanted in inputs]
     problems = [problem for wanted, found in plan if found for problem in _type_conflicts(wanted, found)]
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
-        raise SourceError(f"tables of database {environment.database} have other types than declared:\n{lines}")
-    return {wanted["Name"]: _ensure_table(glue, environment.database, wanted, found) for wanted, found in plan}
+        raise SourceError(f"tables of database {database} have other types than declared:\n{lines}")
+    return {wanted["Name"]: _ensure_table(glue, database, wanted, found) for wanted, found in plan}
 
 
 def _typed(columns: Sequence[Column]) -> list[tuple[str, str]]:

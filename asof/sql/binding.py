@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from asof.errors import RequestError
 
-# String literals, quoted identifiers and ``::`` casts are matched first, so that no colon in one is a parameter.
-_TOKEN = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|::)|:([a-z_][a-z0-9_]*)""")
+# String literals, quoted identifiers (Spark's too) and ``::`` casts are matched first: no colon in one is a parameter.
+_TOKEN = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|::)|:([a-z_][a-z0-9_]*)""")
 
 
 def literal(value: int | str) -> str:

@@ -45,6 +45,7 @@ def _text(value: exp.Expr, dtype: str) -> exp.Expr:
     value_type = parse_type(dtype)
     if value_type.kind in ("Array", "Embedding"):
         item = exp.column("item")
-        body = _text(item, value_type.item or "Float64")
+        # Trino writes seven digits of a float, which do not read back as the same one; of a double it writes all.
+        body = _text(item, value_type.item) if value_type.item else _text(exp.cast(item, "double"), "Float64")
         return exp.Transform(this=value, expression=exp.Lambda(this=body, expressions=[exp.to_identifier("item")]))
     return exp.cast(to_ms(value) if dtype == "Timestamp" else value, "varchar")

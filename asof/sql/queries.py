@@ -19,9 +19,9 @@ from asof.sql.quarantine import quarantine
 from asof.sql.source_rows import source_columns, work_interval
 
 
-def render_queries(view: FeatureView, entity: Entity, source: BatchSource) -> dict[str, str]:
-    """The Athena text of each question, by its name, with ``:name`` parameters."""
-    return {each: render(query, "athena") for each, query in expressions(view, entity, source).items()}
+def render_queries(view: FeatureView, entity: Entity, source: BatchSource, dialect: str = "athena") -> dict[str, str]:
+    """The text of each question in a dialect, by its name, with ``:name`` parameters."""
+    return {each: render(query, dialect) for each, query in expressions(view, entity, source).items()}
 
 
 def expressions(view: FeatureView, entity: Entity, source: BatchSource) -> dict[str, exp.Expr]:

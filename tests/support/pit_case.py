@@ -1,33 +1,28 @@
-"""One point-in-time problem, put both to the naive oracle and to DuckDB in every way the product asks it there."""
+"""One point-in-time problem, to be put to the naive oracle and to any engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-import duckdb
-import pyarrow as pa
-import sqlglot
-
 from asof.clock import utc_date
 from asof.manifest import Column, Entity, Feature, FeatureView
-from asof.offline.duckdb_point_in_time import run_native
-from asof.sql.dialects import render
-from asof.sql.point_in_time import PointInTimeRequest, ViewRequest, point_in_time
+from asof.sql.point_in_time import PointInTimeRequest, ViewRequest
 from asof.value_types import parse_type
 from tests.support.pit_oracle import OracleView, Row, naive_join
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # DuckDB's timestamps have no zone
-_ARROW = {
-    "Int64": pa.int64(),
-    "Float64": pa.float64(),
-    "Bool": pa.bool_(),
-    "String": pa.string(),
-    "Timestamp": pa.timestamp("us"),
-    "Date": pa.date32(),
-}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to create: Glue's types by column, and rows, which may lack columns and have others besides."""
+
+    name: str
+    columns: Mapping[str, str]
+    rows: Sequence[Row]
 
 
 @dataclass(frozen=True)
@@ -98,50 +93,26 @@ class Case:
         answers = naive_join(rows, [view.oracle() for view in self.views], self.as_of, self.known_as_of_ms)
         return [answer | {"note": row["note"]} for row, answer in zip(rows, answers, strict=True)]
 
-    def load(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Creates the tables that the request names."""
+    def tables(self) -> Iterator[Table]:
+        """The tables that the request names."""
         kinds = {key.name: key.dtype for view in self.views for key in view.entity.join_keys}
-        schema = {"row_id": "Int64", **kinds, "label": "Timestamp", "note": "String"}
         micros = timedelta(microseconds=self.label_micros)
         rows = [row | {"label": _instant(row["label"], micros)} for row in map(dict, self.entity_rows)]
-        _create(connection, "entity_rows", schema, rows)
+        yield _table("entity_rows", {"row_id": "Int64", **kinds, "label": "Timestamp", "note": "String"}, rows)
         for view in self.views:
             keys = {key.name: key.dtype for key in view.entity.join_keys}
             times = {f"{each}_timestamp": "Timestamp" for each in ("event", "created", "available")}
             stored = [row | _stored(row) for row in map(dict, view.rows)]
-            _create(connection, f"{view.name}_v1", keys | times | dict(view.dtypes) | {"event_date": "String"}, stored)
+            yield _table(f"{view.name}_v1", keys | times | dict(view.dtypes) | {"event_date": "String"}, stored)
 
 
-Engine = Callable[[duckdb.DuckDBPyConnection, PointInTimeRequest], pa.Table]
-
-
-def canonical(connection: duckdb.DuckDBPyConnection, request: PointInTimeRequest) -> pa.Table:
-    """The canonical expression rendered for DuckDB."""
-    return connection.sql(render(point_in_time(request), "duckdb")).to_arrow_table()
-
-
-def athena(connection: duckdb.DuckDBPyConnection, request: PointInTimeRequest) -> pa.Table:
-    """The Athena text, transpiled as the local cloud does it."""
-    text = render(point_in_time(request), "athena")
-    return connection.sql(sqlglot.transpile(text, read="athena", write="duckdb")[0]).to_arrow_table()
-
-
-def native(connection: duckdb.DuckDBPyConnection, request: PointInTimeRequest) -> pa.Table:
-    """The native plan."""
-    return run_native(connection, request)
-
-
-ENGINES: Mapping[str, Engine] = {"canonical": canonical, "athena": athena, "native": native}
-
-
-def answers(case: Case, connection: duckdb.DuckDBPyConnection, engine: Engine) -> list[dict[str, Any]]:
-    """An engine's answer to a loaded case, in its own order."""
-    request = case.request()
-    table = engine(connection, request)
-    if tuple(table.column_names) != tuple(request.columns()):
-        raise AssertionError(f"columns {table.column_names} instead of {list(request.columns())}")
+def answered(case: Case, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    """An engine's answer as the oracle puts it, in the engine's own order; raises AssertionError for other columns."""
+    wanted = tuple(case.request().columns())
+    if tuple(columns) != wanted:
+        raise AssertionError(f"columns {columns} instead of {wanted}")
     events = {view.event_output for view in case.views}
-    return [{name: _answer(value, name in events) for name, value in row.items()} for row in table.to_pylist()]
+    return [{name: _answer(value, name in events) for name, value in zip(wanted, row, strict=True)} for row in rows]
 
 
 def comparable(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -149,15 +120,13 @@ def comparable(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [repr(sorted(row.items())) for row in rows]
 
 
-def check(case: Case, connection: duckdb.DuckDBPyConnection) -> None:
-    """Fails where an engine's rows, their order or one value differ from the oracle's."""
-    expected = comparable(case.expected())
-    case.load(connection)
-    for name, engine in ENGINES.items():
-        got = comparable(answers(case, connection, engine))
-        if got != expected:
-            wrong = [(a, b) for a, b in zip(got, expected, strict=False) if a != b]
-            raise AssertionError(f"{name}: {len(got)} rows for {len(expected)}; got, expected: {wrong[:2]}")
+def differing(got: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]) -> str | None:
+    """What is wrong with an answer: None where rows, their order and every value are the oracle's."""
+    texts, right = comparable(got), comparable(expected)
+    if texts == right:
+        return None
+    wrong = [(a, b) for a, b in zip(texts, right, strict=False) if a != b]
+    return f"{len(texts)} rows for {len(right)}; {len(wrong)} differ; got, expected: {wrong[:2]}"
 
 
 def entity(name: str, **keys: str) -> Entity:
@@ -165,19 +134,8 @@ def entity(name: str, **keys: str) -> Entity:
     return Entity(name, tuple(Column(key, kind) for key, kind in keys.items()))
 
 
-def _create(connection: duckdb.DuckDBPyConnection, name: str, schema: Mapping[str, str], rows: Sequence[Row]) -> None:
-    fields = pa.schema([pa.field(column, _arrow(kind)) for column, kind in schema.items()])
-    table = pa.Table.from_pylist([{column: row.get(column) for column in schema} for row in rows], schema=fields)
-    connection.register("given", table)
-    connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS FROM given')
-    connection.unregister("given")
-
-
-def _arrow(kind: str) -> pa.DataType:
-    value_type = parse_type(kind)
-    if value_type.kind == "Array":
-        return pa.list_(_ARROW[str(value_type.item)])
-    return pa.list_(pa.float32()) if value_type.kind == "Embedding" else _ARROW[value_type.kind]
+def _table(name: str, schema: Mapping[str, str], rows: Sequence[Row]) -> Table:
+    return Table(name, {column: parse_type(kind).glue for column, kind in schema.items()}, rows)
 
 
 def _stored(row: Row) -> dict[str, Any]:

@@ -40,7 +40,7 @@ ENTITIES = (
     entity("day", on="Date", Flag="Bool", k0="Int64"),
 )
 _MOMENTS = [datetime(1969, 12, 31, 23, 59, 59, 999000), datetime(2024, 2, 29, 12, 0, 0, 1000)]  # noqa: DTZ001  # as DuckDB has them
-_POOLS: dict[str, list[Any]] = {
+POOLS: dict[str, list[Any]] = {
     "Int64": [-(2**63), -1, 0, 1, 2**63 - 1],
     "Float64": [float("-inf"), -1.5, 0.0, 5e-324, 0.1, 1e300, float("inf"), float("nan")],
     "Bool": [False, True],
@@ -55,7 +55,7 @@ _POOLS: dict[str, list[Any]] = {
     "Array<Bool>": [[True], [False, True]],
     "Embedding<2>": [[0.5, -1.25], [0.5, 3.0]],
 }
-_KEY_POOLS: dict[str, list[Any]] = {
+KEY_POOLS: dict[str, list[Any]] = {
     "Int64": [1, 2, -(2**63)],
     "String": ["", "a", "a|b", "'"],
     "Date": [date(2024, 2, 29), date(2024, 3, 1)],
@@ -63,13 +63,13 @@ _KEY_POOLS: dict[str, list[Any]] = {
 }
 
 
-def cases() -> st.SearchStrategy[Case]:
-    """Whole problems of one to three views over one or two entities."""
-    return _cases()
+def cases(finest_us: int = 1) -> st.SearchStrategy[Case]:
+    """Whole problems of one to three views over one or two entities; labels are multiples of ``finest_us``."""
+    return _cases(finest_us)
 
 
 @st.composite
-def _cases(draw: st.DrawFn) -> Case:
+def _cases(draw: st.DrawFn, finest_us: int) -> Case:
     entities = draw(st.lists(st.sampled_from(ENTITIES), min_size=1, max_size=2, unique_by=lambda each: each.name))
     keys = {each.name: draw(st.lists(_keys(each), min_size=1, max_size=3)) for each in entities}
     views = []
@@ -83,7 +83,7 @@ def _cases(draw: st.DrawFn) -> Case:
         as_of=draw(st.sampled_from(["served", "event"])),
         known_as_of_ms=draw(st.none() | _instants(0, 12)),
         pruned=draw(st.booleans()),
-        label_micros=draw(st.sampled_from([0, 1, 999])),
+        label_micros=draw(st.sampled_from([0, 1, 999] if finest_us == 1 else [0])),
     )
 
 
@@ -92,7 +92,7 @@ def _instants(start: int, end: int) -> st.SearchStrategy[int]:
 
 
 def _keys(of: Entity) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries({key.name: st.sampled_from(_KEY_POOLS[key.dtype]) for key in of.join_keys})
+    return st.fixed_dictionaries({key.name: st.sampled_from(KEY_POOLS[key.dtype]) for key in of.join_keys})
 
 
 def _rarely(draw: st.DrawFn) -> bool:
@@ -110,9 +110,9 @@ def _entity_rows(draw: st.DrawFn, entities: list[Entity], keys: dict[str, list[A
 
 @st.composite
 def _views(draw: st.DrawFn, name: str, of: Entity, keys: list[Any]) -> CaseView:
-    dtypes = {f"f{i}": draw(st.sampled_from(sorted(_POOLS))) for i in range(draw(st.integers(1, 3)))}
+    dtypes = {f"f{i}": draw(st.sampled_from(sorted(POOLS))) for i in range(draw(st.integers(1, 3)))}
     asked = draw(st.lists(st.sampled_from(sorted(dtypes)), unique=True, max_size=3))
-    defaults = {feature: draw(st.none() | st.sampled_from(_POOLS[kind])) for feature, kind in dtypes.items()}
+    defaults = {feature: draw(st.none() | st.sampled_from(POOLS[kind])) for feature, kind in dtypes.items()}
     delay = draw(st.sampled_from([0, 3]))
     rows = draw(st.lists(_feature_rows(of, keys, dtypes, delay), max_size=12))
     return CaseView(
@@ -136,6 +136,6 @@ def _feature_rows(draw: st.DrawFn, of: Entity, keys: list[Any], dtypes: dict[str
     available = max(event, created or event) + delay + draw(st.sampled_from([0, 0, 0, 1, 6]))
     # A history of Asof's has no NULL key; in another's it must not match a NULL.
     null_key = {of.join_keys[-1].name: None} if _rarely(draw) else {}
-    values = {name: draw(st.none() | st.sampled_from(_POOLS[kind])) for name, kind in dtypes.items()}
+    values = {name: draw(st.none() | st.sampled_from(POOLS[kind])) for name, kind in dtypes.items()}
     times = {"event": event, "created": created, "available": available}
     return {**draw(st.sampled_from(keys)), **null_key, **times, **values}

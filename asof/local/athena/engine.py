@@ -11,6 +11,7 @@ import duckdb
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
+from asof.clock import Clock
 from asof.local.athena import functions
 from asof.local.athena.catalog import Catalog
 from asof.local.athena.duckdb_errors import translated
@@ -49,14 +50,14 @@ class Prepared:
 class Engine:
     """Executes queries over one account's and region's catalog and objects. Threads may share it.
 
-    ``writers`` is the number of files that each partition of a write is spread over.
+    ``writers`` is the number of files that each partition of a write is spread over; ``clock`` says what day it is.
     """
 
-    def __init__(self, catalog: Catalog, objects: ObjectStore, *, writers: int = 1) -> None:
+    def __init__(self, catalog: Catalog, objects: ObjectStore, clock: Clock, *, writers: int = 1) -> None:
         self.catalog = catalog
         self.objects = objects
         self.writers = writers
-        self._scanner = Scanner(catalog, objects)
+        self._scanner = Scanner(catalog, objects, clock)
         self._connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
         functions.install(self._connection)
 

@@ -13,18 +13,22 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MACROS: Final = r"""
--- Java's Double.toString and Float.toString, which Trino's cast to varchar and Athena's CSV follow: plain from 1e-3 up
--- to 1e7, else d.dddE±n. DuckDB gives the same shortest digits with another layout. list_transform over a list of one
--- is a let: macros repeat their argument, and these would repeat it hundreds of times.
-CREATE MACRO trino_layout(x) AS
-list_transform(list_transform(list_transform([x],
+-- What a number's shortest text says: sign, digits without zeros around them, and the power of ten of the first one.
+-- list_transform over a list of one is a let: macros repeat their argument, and these would do so hundreds of times.
+CREATE MACRO trino_digits(x) AS
+list_transform(list_transform([x],
     lambda s: {'sign': CASE WHEN s[1] = '-' THEN '-' ELSE '' END,
                'mantissa': split_part(ltrim(s, '-'), 'e', 1),
                'power': coalesce(try_cast(nullif(split_part(s, 'e', 2), '') AS BIGINT), 0)}),
     lambda r: {'sign': r.sign,
                'digits': trim(replace(r.mantissa, '.', ''), '0'),
-               'power': r.power + length(split_part(r.mantissa, '.', 1)) - 1
-                        - (length(replace(r.mantissa, '.', '')) - length(ltrim(replace(r.mantissa, '.', ''), '0')))}),
+               'power': r.power + length(split_part(r.mantissa, '.', 1)) - 1 - length(replace(r.mantissa, '.', ''))
+                        + length(ltrim(replace(r.mantissa, '.', ''), '0'))})[1];
+
+-- Java's Double.toString and Float.toString, which Athena's CSV follows: plain from 1e-3 up to 1e7, else d.dddE±n.
+-- DuckDB gives the same shortest digits with another layout.
+CREATE MACRO trino_layout(x) AS
+list_transform([trino_digits(x)],
     lambda r: r.sign || CASE
         WHEN r.digits = '' THEN '0.0'
         WHEN r.power BETWEEN 0 AND 6 THEN rpad(r.digits[:r.power + 1], CAST(r.power + 1 AS INTEGER), '0')
@@ -32,15 +36,24 @@ list_transform(list_transform(list_transform([x],
         WHEN r.power BETWEEN -3 AND -1 THEN '0.' || repeat('0', -r.power - 1) || r.digits
         ELSE r.digits[1] || '.' || coalesce(nullif(r.digits[2:], ''), '0') || 'E' || r.power END)[1];
 
-CREATE MACRO trino_number(x) AS CASE CAST(x AS VARCHAR)
-    WHEN 'nan' THEN 'NaN' WHEN '-nan' THEN 'NaN' WHEN 'inf' THEN 'Infinity' WHEN '-inf' THEN '-Infinity'
-    ELSE trino_layout(CAST(x AS VARCHAR)) END;
+-- The SQL standard's text of an approximate number, which casts follow: always d.dddE±n, and 0E0.
+CREATE MACRO trino_scientific(x) AS
+list_transform([trino_digits(x)],
+    lambda r: r.sign || CASE
+        WHEN r.digits = '' THEN '0E0'
+        ELSE r.digits[1] || '.' || coalesce(nullif(r.digits[2:], ''), '0') || 'E' || r.power END)[1];
+
+CREATE MACRO trino_unusual(x) AS CASE CAST(x AS VARCHAR)
+    WHEN 'nan' THEN 'NaN' WHEN '-nan' THEN 'NaN' WHEN 'inf' THEN 'Infinity' WHEN '-inf' THEN '-Infinity' END;
+
+CREATE MACRO trino_number(x) AS coalesce(trino_unusual(x), trino_layout(CAST(x AS VARCHAR)));
 
 CREATE MACRO trino_moment(t) AS strftime(t, '%Y-%m-%d %H:%M:%S.%g');
 
 CREATE MACRO trino_varchar(x) AS CASE typeof(x)
-    WHEN 'DOUBLE' THEN trino_number(x)
-    WHEN 'FLOAT' THEN trino_number(x)
+    WHEN 'DOUBLE' THEN coalesce(trino_unusual(x), trino_scientific(CAST(x AS VARCHAR)))
+    -- Of a real, seven digits.
+    WHEN 'FLOAT' THEN coalesce(trino_unusual(x), trino_scientific(format('{:.6e}', TRY_CAST(x AS DOUBLE))))
     WHEN 'TIMESTAMP' THEN trino_moment(TRY_CAST(x AS TIMESTAMP))
     WHEN 'TIMESTAMP WITH TIME ZONE' THEN trino_moment(TRY_CAST(x AS TIMESTAMP)) || ' UTC'
     ELSE CAST(x AS VARCHAR) END;
@@ -71,6 +84,9 @@ CREATE MACRO to_iso8601(x) AS CASE typeof(x)
     WHEN 'DATE' THEN CAST(x AS VARCHAR)
     WHEN 'TIMESTAMP' THEN strftime(TRY_CAST(x AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%g')
     ELSE strftime(TRY_CAST(x AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ') END;
+
+CREATE MACRO trino_32_bits(n) AS CASE
+    WHEN n NOT BETWEEN -2147483648 AND 2147483647 THEN CAST(error('integer overflow') AS BIGINT) ELSE n END;
 
 -- What follows the type of its argument: a date plus days is a date, and so is a truncated date.
 CREATE MACRO trino_plus

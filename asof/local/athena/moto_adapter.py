@@ -19,7 +19,7 @@ from asof.local.athena.engine import Engine
 from asof.local.athena.errors import InvalidRequestError
 from asof.local.athena.model import Execution, QueryRequest
 from asof.local.athena.objects import ObjectStore
-from asof.local.athena.service import AthenaService, WorkGroup
+from asof.local.athena.service import AthenaService, QueryHook, WorkGroup
 
 _PAGE = 1_000
 
@@ -27,11 +27,13 @@ _PAGE = 1_000
 class Athena:
     """The services of all accounts and regions asked for.
 
-    ``cache`` is a folder for copies of objects; ``writers`` the number of files each partition of a write gets.
+    ``cache`` is a folder for copies of objects; ``writers`` the number of files each partition of a write gets;
+    ``hook`` is called around each query.
     """
 
-    def __init__(self, cache: Path, clock: Clock, *, writers: int = 1) -> None:
+    def __init__(self, cache: Path, clock: Clock, *, writers: int = 1, hook: QueryHook | None = None) -> None:
         self._cache = cache
+        self._hook = hook
         self._clock = clock
         self._writers = writers
         self._lock = threading.Lock()
@@ -46,9 +48,24 @@ class Athena:
                 cache = self._cache / account / region
                 cache.mkdir(parents=True)
                 objects = ObjectStore(account, get_partition(region), cache)
-                engine = Engine(Catalog(account, region), objects, writers=self._writers)
-                self._services[account, region] = AthenaService(engine, _workgroups(account, region), self._clock)
+                engine = Engine(Catalog(account, region), objects, self._clock, writers=self._writers)
+                service = AthenaService(engine, _workgroups(account, region), self._clock)
+                service.hook = self._hook or service.hook
+                self._services[account, region] = service
             return self._services[account, region]
+
+    def resting(self) -> bool:
+        """Whether no query is at work."""
+        return all(service.resting() for service in list(self._services.values()))
+
+    def kept(self) -> dict[tuple[str, str], Any]:
+        """What each service keeps."""
+        return {place: service.kept() for place, service in self._services.items()}
+
+    def restore(self, kept: dict[tuple[str, str], Any]) -> None:
+        """Take what was kept."""
+        for (account, region), each in kept.items():
+            self.service(account, region).restore(each)
 
     def close(self) -> None:
         """Release every service."""

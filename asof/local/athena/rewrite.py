@@ -11,12 +11,13 @@ from typing import Final
 
 from sqlglot import exp
 
-from asof.local.athena.errors import not_supported
+from asof.local.athena.errors import QueryFailedError, not_supported
 
 Rule = Callable[[exp.Expr], exp.Expr]
 
 _INTEGERS: Final = {"BIGINT", "INT", "SMALLINT", "TINYINT"}
 _TIMESTAMPS: Final = {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMPNTZ"}
+_UNITS: Final = {"SECOND", "MINUTE", "HOUR", "DAY", "MONTH", "YEAR"}
 _UTC: Final = {"utc", "etc/utc", "gmt", "z"}
 
 
@@ -131,8 +132,11 @@ def _date_diff(node: exp.Expr) -> exp.Expr:
 
 
 def _date_add(node: exp.Expr) -> exp.Expr:
-    """``date_add`` keeps the type of a date."""
-    step = exp.Interval(this=exp.Paren(this=node.expression), unit=exp.var(_unit(node).upper()))
+    """``date_add`` keeps the type of a date, and takes no number beyond 32 bits, whatever its type."""
+    amount = node.expression if node.expression.is_int else _once("trino_32_bits", node.expression)
+    if node.expression.is_int and not -(2**31) <= int(node.expression.name) < 2**31:
+        raise QueryFailedError("INVALID_FUNCTION_ARGUMENT", "integer overflow")
+    step = exp.Interval(this=exp.Paren(this=amount), unit=exp.var(_unit(node).upper()))
     return _plus(node.this, step)
 
 
@@ -153,6 +157,14 @@ def _plus(moment: exp.Expr, step: exp.Expr) -> exp.Expr:
     if isinstance(moment, _SIMPLE):
         return call("trino_plus", moment, step)
     return _let(moment, call("trino_plus", exp.column("v"), step))
+
+
+def _interval(node: exp.Expr) -> exp.Expr:
+    """Intervals have the units of the SQL standard."""
+    unit = _unit(node).upper()
+    if unit not in _UNITS:
+        raise QueryFailedError("SYNTAX_ERROR", f"line 1:1: mismatched input '{unit}' after INTERVAL")
+    return node
 
 
 def _date_trunc(node: exp.Expr) -> exp.Expr:
@@ -259,6 +271,7 @@ RULES: Final[Mapping[type[exp.Expr], Rule]] = {
     exp.DataType: _data_type,
     exp.ArgMax: _max_by,
     exp.ArgMin: _max_by,
+    exp.Interval: _interval,
     exp.DateDiff: _date_diff,
     exp.DateAdd: _date_add,
     exp.Div: _divide,

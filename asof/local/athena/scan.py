@@ -12,10 +12,12 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
+from asof.clock import Clock
 from asof.local.athena.catalog import Catalog, Partition, Table
 from asof.local.athena.errors import QueryFailedError, not_supported
 from asof.local.athena.objects import Listing, ObjectStore, StoredObject
 from asof.local.athena.parquet import Footer, Footers, coarse, readable, zoned_nanoseconds
+from asof.local.athena.projection import is_projected, projected
 from asof.local.athena.pruning import prune
 from asof.local.athena.types import duckdb_type, quoted, text_literal
 
@@ -30,7 +32,8 @@ class _File:
 class Scanner:
     """Binds the tables of statements."""
 
-    def __init__(self, catalog: Catalog, objects: ObjectStore) -> None:
+    def __init__(self, catalog: Catalog, objects: ObjectStore, clock: Clock) -> None:
+        self._clock = clock
         self._catalog = catalog
         self._objects = objects
         self._footers = Footers()
@@ -68,7 +71,8 @@ class Scanner:
         self, cursor: duckdb.DuckDBPyConnection, table: Table, reference: exp.Table, listing: Listing
     ) -> list[_File]:
         if table.partition_keys:
-            partitions = prune(cursor, table, self._catalog.partitions(table), reference)
+            there = projected(table, listing, self._clock) if is_projected(table) else self._catalog.partitions(table)
+            partitions = prune(cursor, table, there, reference)
         else:
             partitions = [Partition((), table.location)]
         files = []

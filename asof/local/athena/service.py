@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from asof.local.athena.statements import Statement
 
 SQL_LIMIT: Final = 262_144
 """Bytes of SQL a query may have."""
+
+PATIENCE_SECONDS: Final = 20.0
+"""How long a call waits for the query it started: most end sooner, and clients then need not poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,26 @@ class AthenaService:
         self._lock = threading.Lock()
         self._executions: dict[str, Execution] = {}
         self._tokens: dict[str, Execution] = {}
+        self._at_work: set[Future[None]] = set()
         self.hook: QueryHook = lambda _, run: run()
+
+    def kept(self) -> tuple[dict[str, Execution], dict[str, Execution]]:
+        """The executions, by id and by token, to be kept."""
+        return self._executions, self._tokens
+
+    def restore(self, kept: tuple[dict[str, Execution], dict[str, Execution]]) -> None:
+        """Take the executions that were kept."""
+        self._executions, self._tokens = kept
 
     def close(self) -> None:
         """Release the engine."""
         self._engine.close()
 
     def start(self, request: QueryRequest) -> str:
-        """Accept and run a query; returns its id. A token that was used answers with the query it started.
+        """Accept a query and begin it; returns its id, where it can once the query has ended.
+
+        A query that takes longer than PATIENCE_SECONDS goes on alone. A token that was used answers with the query it
+        started.
 
         Raises InvalidRequestError where Athena refuses the call: a token used for something else, an unknown
         workgroup, no place for results, SQL that is too long or does not parse.
@@ -73,8 +89,30 @@ class AthenaService:
             if request.token is not None:
                 self._tokens[request.token] = execution
         context = Context(execution.id, request.database.lower(), results, group.enforced, group.cutoff)
-        self._run(execution, statement, context)
+        self._begin(execution, statement, context)
         return execution.id
+
+    def _begin(self, execution: Execution, statement: Statement | QueryFailedError, context: Context) -> None:
+        """Run the query in a thread of its own; raises what went wrong with the local cloud itself, if it did soon."""
+        ended: Future[None] = Future()
+
+        def work() -> None:
+            try:
+                self._run(execution, statement, context)
+            except BaseException as error:  # noqa: BLE001 # handed on to whoever waits
+                ended.set_exception(error)
+            else:
+                ended.set_result(None)
+
+        self._at_work.add(ended)
+        ended.add_done_callback(self._at_work.discard)
+        threading.Thread(target=work, daemon=True, name="asof-query").start()
+        if wait([ended], PATIENCE_SECONDS).done:
+            ended.result()
+
+    def resting(self) -> bool:
+        """Whether no query is at work."""
+        return not self._at_work
 
     def _group(self, name: str) -> WorkGroup:
         group = self._workgroup(name)
@@ -116,18 +154,28 @@ class AthenaService:
 
         try:
             self.hook(execution.request, run)
-            execution.state = "SUCCEEDED"
+            self._end(execution, "SUCCEEDED")
         except QueryFailedError as error:
-            execution.state = error.state
-            execution.reason = error.reason
-            execution.error = {
-                "ErrorCategory": error.category,
-                "ErrorType": 100 if error.category == 1 else 1001,
-                "Retryable": error.retryable,
-                "ErrorMessage": error.reason,
-            }
+            self._end(execution, error.state, error)
         finally:
+            self._end(execution, "FAILED")
+
+    def _end(self, execution: Execution, state: str, error: QueryFailedError | None = None) -> None:
+        """Put an execution into its final state; one that was cancelled meanwhile stays so."""
+        with self._lock:
+            if execution.state in FINAL_STATES:
+                return
+            if error is not None:
+                execution.reason = error.reason
+                execution.error = {
+                    "ErrorCategory": error.category,
+                    "ErrorType": 100 if error.category == 1 else 1001,
+                    "Retryable": error.retryable,
+                    "ErrorMessage": error.reason,
+                }
             execution.completed_ms = self._clock.now_ms()
+            # Last: whoever sees it looks at the rest.
+            execution.state = state
 
     def get(self, execution_id: str) -> Execution:
         """The execution; raises InvalidRequestError where there is none."""
@@ -141,9 +189,7 @@ class AthenaService:
 
     def stop(self, execution_id: str) -> None:
         """Cancel an execution; one that has ended stays as it is."""
-        execution = self.get(execution_id)
-        if execution.state not in FINAL_STATES:
-            execution.state = "CANCELLED"
+        self._end(self.get(execution_id), "CANCELLED")
 
     def results(self, execution_id: str, start: int, limit: int) -> tuple[Mapping[str, Any], int | None]:
         """One page of an execution's result and where the next begins. Row 0 of a query's result is its header.

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 import duckdb
 import sqlglot
 
-from asof.clock import to_ms
 from asof.names import history_table, source_table, staging_table
 from asof.sql.binding import bind, parameters
 from asof.sql.dialects import render
 from asof.sql.queries import expressions
 from asof.sql.source_rows import source_columns
-from asof.value_types import parse_type
+from tests.support.compute_ground import (
+    WIDE_DATES,
+    Values,
+    dated,
+    emitted_rows,
+    history_types,
+    parameters_of,
+    source_types,
+)
 from tests.support.window_oracle import Case, Emitted, Row, Work
 
-Values = Mapping[str, int | str]
-
-WIDE_DATES = {
-    "from_date": "1960-01-01",
-    "to_date": "2100-01-01",
-    "source_from_date": "1960-01-01",
-    "source_to_date": "2100-01-01",
-}
+__all__ = ["WIDE_DATES", "parameters_of"]
 
 _TEXTS: dict[str, Mapping[str, tuple[str, str]]] = {}
 
@@ -67,23 +66,16 @@ def create_source(case: Case, rows: Sequence[Row]) -> None:
     """Make the source of these rows, in place of any other."""
     columns = source_columns(case.source)
     table = source_table(case.source.name)
-    _create(table, {name: parse_type(dtype).glue for name, dtype in columns.items()})
+    _create(table, source_types(case))
     if rows:
         marks = ", ".join("make_timestamp(?)" if dtype == "Timestamp" else "?" for dtype in columns.values())
-        dated = [{**row, "dt": _date(row[case.source.timestamp_field])} for row in rows]
-        values = [[row[name] for name in columns] for row in dated]
+        values = [[row[name] for name in columns] for row in dated(case, rows)]
         connection().executemany(f"INSERT INTO {table} VALUES ({marks})", values)
 
 
 def create_tables(case: Case) -> None:
     """Make an empty history and an empty staging table."""
-    history = {
-        **{key.name: parse_type(key.dtype).glue for key in case.entity.join_keys},
-        **dict.fromkeys(("event_timestamp", "created_timestamp", "available_timestamp"), "timestamp"),
-        **{feature.name: parse_type(feature.dtype).glue for feature in case.view.features},
-        "event_date": "string",
-        "run": "string",
-    }
+    history = history_types(case)
     _create(history_table(case.view.name, case.view.version), history)
     _create(staging_table(case.view.name, case.view.version), history)
 
@@ -99,35 +91,9 @@ def _duckdb_type(glue: str) -> str:
     return glue
 
 
-def _date(micros: int) -> str:
-    return datetime.fromtimestamp(micros // 1_000_000, timezone.utc).date().isoformat()
-
-
-def parameters_of(work: Work) -> dict[str, int | str]:
-    """The parameters of a run; dates are as wide as can be."""
-    return {
-        "begin_ms": work.from_ms,
-        "from_ms": work.from_ms,
-        "to_ms": work.to_ms,
-        "on_time_ms": work.on_time_ms,
-        "now_ms": work.now_ms,
-        "known_ms": work.known_ms,
-        **WIDE_DATES,
-    }
-
-
 def compute(case: Case, work: Work) -> list[Emitted]:
     """What a run emits, in the order in which it does; checks types, dates and order on the way."""
-    found = both(case, "compute", parameters_of(work))
-    width = len(case.entity.join_keys)
-    emitted = []
-    for row in found:
-        keys, (event, created, available), values = row[:width], row[width : width + 3], row[width + 3 : -1]
-        assert row[-1] == event.date().isoformat()
-        emitted.append(Emitted(keys, _ms(event), _ms(created), _ms(available), tuple(_plain(each) for each in values)))
-    order = [(each.keys, each.event, each.created) for each in emitted]
-    assert order == sorted(order)
-    return emitted
+    return emitted_rows(case, both(case, "compute", parameters_of(work)))
 
 
 def commit(case: Case, run: str = "run") -> None:
@@ -142,11 +108,10 @@ def stage(case: Case, run: str = "run") -> None:
     connection().execute(f"INSERT INTO {table} SELECT *, ? FROM answer", [run])
 
 
-def _ms(value: datetime) -> int:
-    instant = value.replace(tzinfo=timezone.utc)
-    assert instant.microsecond % 1000 == 0, "a time finer than a millisecond"
-    return to_ms(instant)
+class BothWays:
+    """The same as a ground for ``compute_runs``."""
 
-
-def _plain(value: Any) -> Any:
-    return _ms(value) if isinstance(value, datetime) else value
+    create_tables = staticmethod(create_tables)
+    create_source = staticmethod(create_source)
+    compute = staticmethod(compute)
+    commit = staticmethod(commit)

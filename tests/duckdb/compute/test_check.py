@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.duckdb.compute.cases import COPIED, START_MS, WINDOWS
 from tests.duckdb.compute.harness import both, compute, connection, create_source, create_tables, parameters_of, stage
+from tests.support.compute_cases import COPIED, START_MS, WINDOWS
 from tests.support.window_oracle import Case, Work
 
 WORK = Work(START_MS - 7, START_MS + 13, START_MS - 7, START_MS + 50, START_MS + 46)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.duckdb.compute.cases import COPIED, START_MS, WINDOWS, rows
 from tests.duckdb.compute.harness import both, create_source, create_tables, parameters_of
-from tests.duckdb.compute.runs import EXAMPLES, schedule
-from tests.support.window_oracle import Case, Row, Work, grid_times
+from tests.support.compute_cases import COPIED, START_MS, WINDOWS, rows
+from tests.support.compute_questions import too_late, without_key
+from tests.support.compute_runs import EXAMPLES, schedule
+from tests.support.window_oracle import Work
 
 CASES = {name: {**WINDOWS, **COPIED}[name] for name in ("values", "shorter than a step", "with created")}
 """With and without a created column; the rows of a SQL view are counted as those of any other."""
-
-
-def in_work(case: Case, instant: int, work: Work) -> bool:
-    """Whether an event time enters at one of the run's grid times."""
-    return any(at - case.view.step_ms < instant <= at for at in grid_times(case, work.from_ms, work.to_ms))
-
-
-def created_of(case: Case, row: Row) -> int:
-    """When a row became known, in milliseconds: its event time where nothing says otherwise."""
-    instant = row["made"] if case.has_created and row["made"] is not None else row["happened"]
-    return int(instant) // 1000
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -40,14 +29,7 @@ def test_rows_without_a_key_are_counted_and_set_aside(name: str) -> None:
         work = schedule(case, first=first, second=1, look_back=0)[0]
         create_tables(case)
         create_source(case, table)
-        lost = [
-            row
-            for row in table
-            if any(row[key.name] is None for key in case.entity.join_keys)
-            and case.keep(row)
-            and in_work(case, row["happened"] // 1000, work)
-            and max(row["happened"] // 1000, created_of(case, row)) <= work.known_ms
-        ]
+        lost = without_key(case, table, work)
         assert both(case, "counts", parameters_of(work))[0][0] == len(lost)
         assert len(both(case, "quarantine", parameters_of(work))) == len(lost)
 
@@ -65,17 +47,7 @@ def test_rows_that_came_later_than_the_lateness_are_counted(name: str) -> None:
         work = schedule(case, first=first, second=second, look_back=look_back)[1]
         create_tables(case)
         create_source(case, table)
-        oldest = work.from_ms - case.view.step_ms
-        on_time = dataclasses.replace(work, from_ms=max(work.from_ms, work.on_time_ms))
-        late = [
-            row
-            for row in table
-            if case.has_created
-            and case.keep(row)
-            and in_work(case, created_of(case, row), on_time)
-            and row["happened"] // 1000 <= oldest
-        ]
-        assert both(case, "counts", parameters_of(work))[0][1] == len(late)
+        assert both(case, "counts", parameters_of(work))[0][1] == len(too_late(case, table, work))
 
     check()
 

@@ -10,10 +10,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asof.manifest import Column, Entity, Feature, FeatureView
-from tests.duckdb.compute.cases import CARRIER, ROUTE, source
+from asof.manifest import Column, Entity
 from tests.duckdb.compute.harness import WIDE_DATES, both, connection, create_tables
-from tests.duckdb.compute.runs import EXAMPLES
+from tests.support.compute_cases import CARRIER, ROUTE
+from tests.support.compute_questions import LATEST_ROWS, newest_rows, view_of
+from tests.support.compute_runs import EXAMPLES
 from tests.support.window_oracle import Case, rank
 
 KINDS = (
@@ -27,13 +28,6 @@ KINDS = (
     "Array<Timestamp>",
     "Embedding<2>",
 )
-
-
-def view_of(entity: Entity, *kinds: str) -> Case:
-    """A passthrough view of features of these types."""
-    features = tuple(Feature(f"v{i}", kind) for i, kind in enumerate(kinds))
-    view = FeatureView("seen", 1, entity.name, "events", "passthrough", features)
-    return Case(view, entity, source(entity, created=True))
 
 
 def store(case: Case, rows: list[tuple[Any, ...]]) -> None:
@@ -80,29 +74,16 @@ def test_every_double_survives_as_text(value: float) -> None:
     assert math.isnan(value) or math.copysign(1, found) == math.copysign(1, value)
 
 
-_ROW = st.tuples(
-    st.sampled_from([("a", 1), ("a", 1), ("a", 12), ("a#b", 12), ("", 1)]),
-    st.integers(0, 1),
-    st.integers(0, 2),
-    st.tuples(st.sampled_from([None, math.nan, -math.inf, 0.5, 2.0]), st.sampled_from([None, "", "z"])),
-    st.sampled_from(["r1-x", "r1-x", "r1-y", "r10-x", "r2"]),
-)
-
-
 @EXAMPLES
-@given(st.lists(_ROW, min_size=8, max_size=16))
+@given(st.lists(LATEST_ROWS, min_size=8, max_size=16))
 def test_the_newest_row_of_each_entity_among_the_runs_rows(rows: list[tuple[Any, ...]]) -> None:
     """Greatest event, created, values in declared order; other runs are not looked at."""
     case = view_of(ROUTE, "Float64", "String")
     store(case, rows)
-    newest: dict[Any, Any] = {}
-    for keys, event, created, values, run in rows:
-        chosen = (event, created, rank(values), values)
-        if run.startswith("r1-") and (keys not in newest or chosen[:3] > newest[keys][:3]):
-            newest[keys] = chosen
+    newest = newest_rows(rows, "r1-")
     found = {row[:2]: row[2:] for row in latest(case)}
     assert set(found) == set(newest)
-    for keys, (event, created, _, values) in newest.items():
+    for keys, (event, created, values) in newest.items():
         e, c, number, text = found[keys]
         assert (e, c, text) == (event, created, values[1])
         assert (number is None) == (values[0] is None)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.duckdb.compute.cases import CARRIER, START_MS, windows
 from tests.duckdb.compute.harness import commit, compute, connection, create_source, create_tables
+from tests.support.compute_cases import CARRIER, START_MS, windows
 from tests.support.window_oracle import Case, Work
 
 RUN = Work(START_MS - 10, START_MS + 200, START_MS - 10, START_MS + 200, START_MS + 200)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,11 +15,11 @@ from sqlglot import exp
 from asof.errors import RequestError
 from asof.sql.binding import bind, parameters
 from asof.sql.dialects import render
-from asof.sql.expressions import grid_ceil, number
+from asof.sql.expressions import from_ms, grid_ceil, number
 from asof.sql.queries import render_queries
-from tests.duckdb.compute.cases import COPIED, START_MS, WINDOWS, rows
 from tests.duckdb.compute.harness import both, commit, connection, create_source, create_tables, parameters_of
-from tests.duckdb.compute.runs import EXAMPLES, schedule
+from tests.support.compute_cases import COPIED, START_MS, WINDOWS, rows
+from tests.support.compute_runs import EXAMPLES, schedule
 from tests.support.window_oracle import Case, Work
 
 CASES = {**WINDOWS, **COPIED}
@@ -139,6 +141,17 @@ def test_a_statement_longer_than_the_engine_takes() -> None:
     assert "\n" in render(listed(20_000), "duckdb")
     with pytest.raises(RequestError, match="split the view"):
         render(listed(20_000), "athena")
+
+
+@pytest.mark.parametrize("value_ms", [-62_135_596_800_000, -86_400_001, -1, 0, 1, 86_399_999, 253_402_300_799_999])
+def test_instants_are_made_of_days_and_milliseconds_for_athena(value_ms: int) -> None:
+    """Trino's ``date_add`` takes 32 bits; the same instant comes of it, also where it is transpiled."""
+    query = exp.select(from_ms(number(value_ms)))
+    text = render(query, "athena")
+    assert re.search(r"'DAY',\s+CAST", text)
+    (found,) = connection().execute(sqlglot.transpile(text, read="athena", write="duckdb")[0]).fetchone() or ()
+    assert (found,) == connection().execute(render(query, "duckdb")).fetchone()
+    assert (found - datetime(1970, 1, 1)) // timedelta(milliseconds=1) == value_ms  # noqa: DTZ001  # as DuckDB has it
 
 
 @pytest.mark.parametrize("instant", [-21, -20, -19, -1, 0, 1, 12, 13, 14, 23])

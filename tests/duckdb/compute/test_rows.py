@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.duckdb.compute.cases import COPIED, START_MS, rows
-from tests.duckdb.compute.harness import commit, compute, create_source, create_tables
-from tests.duckdb.compute.runs import EXAMPLES, run_all, schedule
+from tests.duckdb.compute.harness import BothWays, commit, compute, create_source, create_tables
+from tests.support.compute_cases import COPIED, START_MS, rows
+from tests.support.compute_runs import EXAMPLES, run_all, schedule
 from tests.support.window_oracle import Emitted, Work, run_rows
 
 
@@ -29,7 +29,7 @@ def test_runs_emit_what_the_oracle_says(name: str) -> None:
     @given(rows(case), st.integers(3, 16), st.integers(1, 12), st.sampled_from([0, 0, 1, 3, 8]))
     def check(table: list[dict[str, Any]], first: int, second: int, look_back: int) -> None:
         runs = schedule(case, first=first, second=second, look_back=look_back)
-        assert_unique(run_all(case, [(table, run) for run in runs], run_rows))
+        assert_unique(run_all(BothWays(), case, [(table, run) for run in runs], run_rows))
 
     check()
 
@@ -43,7 +43,7 @@ def test_a_source_that_is_changed_in_place_is_followed(name: str) -> None:
     @given(rows(case, max_size=8), rows(case, max_size=8))
     def check(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
         *_, run = schedule(case, first=16, second=1, look_back=0)
-        assert_unique(run_all(case, [(before, run), (after, run)], run_rows))
+        assert_unique(run_all(BothWays(), case, [(before, run), (after, run)], run_rows))
 
     check()
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.duckdb.compute.cases import WINDOWS, rows
-from tests.duckdb.compute.runs import EXAMPLES, run_all, schedule
+from tests.duckdb.compute.harness import BothWays
+from tests.support.compute_cases import WINDOWS, rows
+from tests.support.compute_runs import EXAMPLES, run_all, schedule
 from tests.support.window_oracle import (
     Case,
     Emitted,
@@ -46,7 +47,7 @@ def test_runs_emit_what_the_oracle_says_and_answer_as_if_there_was_a_row_at_ever
     @given(rows(case), st.integers(3, 16), st.integers(1, 12), st.sampled_from([0, 0, 1, 3, 8]))
     def check(table: list[dict[str, Any]], first: int, second: int, look_back: int) -> None:
         runs = schedule(case, first=first, second=second, look_back=look_back)
-        history = run_all(case, [(table, run) for run in runs], run_windows)
+        history = run_all(BothWays(), case, [(table, run) for run in runs], run_windows)
         assert_answers_are_dense(case, table, history, runs[-1])
 
     check()

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from asof.offline.duckdb_point_in_time import GREATEST_CODE
-from tests.support.pit_case import Case, CaseView, check, entity
+from tests.support.pit_case import Case, CaseView, entity
+from tests.support.pit_duckdb import check
 from tests.support.pit_strategies import BASE_MS, cases
 
 # The connection is shared by all examples of a module; each example replaces its tables.

@@ -16,7 +16,8 @@ from asof.errors import EntityRowsError, RequestError, UnknownFeatureError
 from asof.offline.duckdb_point_in_time import native_relation
 from asof.sql.dialects import render
 from asof.sql.point_in_time import PointInTimeRequest, ViewRequest, point_in_time
-from tests.support.pit_case import ENGINES, Case, CaseView, Engine, entity
+from tests.support.pit_case import Case, CaseView, entity
+from tests.support.pit_duckdb import ENGINES, Engine, load
 
 USER = entity("user", user_id="Int64")
 _DAY_0 = 19_700 * DAY_MS
@@ -58,7 +59,7 @@ def test_files_outside_the_bounds_are_not_opened(
     """A file of another date may hold anything at all."""
     row = {"user_id": 1, "event": _DAY_0, "created": None, "available": _DAY_0, "score": 0.5, "wide": None}
     case = _case(_view("a", ttl_ms=DAY_MS, rows=[row]), label=_DAY_0)
-    case.load(connection)
+    load(case, connection)
     connection.execute(f"COPY a_v1 TO '{tmp_path}' (FORMAT parquet, PARTITION_BY (event_date), OVERWRITE_OR_IGNORE)")
     for day in ("1999-12-31", "2099-12-31"):
         (tmp_path / f"event_date={day}").mkdir()
@@ -81,7 +82,7 @@ def test_a_history_finer_than_the_clock_is_not_seen_early(
     same = {"user_id": 1, "created": None, "wide": None}
     rows = [{"event": at, "available": at, "score": value, **same} for at, value in ((-2, 0.25), (-1, 0.5))]
     case = _case(_view("a", rows=rows), label=-1)
-    case.load(connection)
+    load(case, connection)
     later = f"available_timestamp + INTERVAL {micros} MICROSECOND"
     connection.execute(f"UPDATE a_v1 SET available_timestamp = {later} WHERE score = 0.5")
     request = dataclasses.replace(case.request(), label_bounds_ms=None)
@@ -96,7 +97,7 @@ def test_inner_names_collide_with_nothing(connection: duckdb.DuckDBPyConnection,
     outputs = {"part": "rank", "p1": "p0", "bucket": "row_id", "label": "e"}
     view = CaseView("part", odd, dict.fromkeys(("rank", "p0", "row_id", "e"), "Int64"), [row], outputs)
     case = Case([{"row_id": 5, "k0": 7, "at": 8, "label": 0, "note": "x"}], [view])
-    case.load(connection)
+    load(case, connection)
     expected = {"row_id": 5, "note": "x", "part": 1, "p1": 2, "bucket": 3, "label": 4}
     assert engine(connection, case.request()).to_pylist() == [expected]
 
@@ -104,7 +105,7 @@ def test_inner_names_collide_with_nothing(connection: duckdb.DuckDBPyConnection,
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 def test_no_views_give_the_entity_rows_back(connection: duckdb.DuckDBPyConnection, engine: Engine) -> None:
     case = _case(_view("a"))
-    case.load(connection)
+    load(case, connection)
     request = dataclasses.replace(case.request(), views=())
     assert engine(connection, request).to_pylist() == [{"row_id": 0, "note": "n"}]
 
@@ -112,7 +113,7 @@ def test_no_views_give_the_entity_rows_back(connection: duckdb.DuckDBPyConnectio
 def test_temporary_tables_are_gone_after_an_error(connection: duckdb.DuckDBPyConnection) -> None:
     """The connection is as it was, though the second view's history does not exist."""
     case = _case(_view("a"), _view("b"))
-    case.load(connection)
+    load(case, connection)
     connection.execute("DROP TABLE b_v1")
     with pytest.raises(duckdb.CatalogException, match="b_v1"), native_relation(connection, case.request()):
         pytest.fail("the plan should not have run")

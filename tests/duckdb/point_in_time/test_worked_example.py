@@ -7,7 +7,8 @@ from typing import Any, Literal
 import duckdb
 import pytest
 
-from tests.support.pit_case import ENGINES, Case, CaseView, answers, check, entity
+from tests.support.pit_case import Case, CaseView, entity
+from tests.support.pit_duckdb import ENGINES, answers, check
 
 _HOUR_MS = 3_600_000
 _DAY = 19_700 * 24 * _HOUR_MS

@@ -11,112 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.moto.local.conftest import Asker
-
-DOCUMENTED = [
-    # Integer division and remainder truncate towards zero.
-    ("7 / 2", "3"),
-    ("-7 / 2", "-3"),
-    ("-7 % 2", "-1"),
-    ("7 / CAST(2 AS double)", "3.5"),
-    ("CAST(1 AS double) / 0", "Infinity"),
-    ("sum_of / rows_of", "2"),
-    # Casts.
-    ("CAST(2.5e0 AS bigint)", "3"),
-    ("CAST(-2.5e0 AS bigint)", "-3"),
-    ("CAST('12' AS bigint)", "12"),
-    ("TRY_CAST('2.5' AS bigint)", None),
-    ("TRY_CAST('x' AS bigint)", None),
-    ("CAST(9007199254740993 AS bigint)", "9007199254740993"),
-    ("CAST(1e0 AS varchar)", "1.0"),
-    ("CAST(1e10 AS varchar)", "1.0E10"),
-    ("CAST(true AS varchar)", "true"),
-    ("CAST('abcdef' AS varchar(3))", "abc"),
-    ("CAST(TIMESTAMP '2020-01-02 03:04:05' AS varchar)", "2020-01-02 03:04:05.000"),
-    ("CAST('2020-01-02 03:04:05.0006' AS timestamp)", "2020-01-02 03:04:05.001"),
-    ("CAST('2020-01-02 03:04:05.0004' AS timestamp(3))", "2020-01-02 03:04:05.000"),
-    ("CAST(DATE '2020-01-02' AS timestamp)", "2020-01-02 00:00:00.000"),
-    ("CAST(ARRAY[1e0, 2.5e0] AS array(varchar))", "[1.0, 2.5]"),
-    ("CAST(ROW(1, 'a') AS row(x bigint, y varchar)).y", "a"),
-    ("ROW(1, 'a')[2]", "a"),
-    # Time.
-    ("date_diff('hour', TIMESTAMP '2020-01-01 00:59:00', TIMESTAMP '2020-01-01 01:01:00')", "0"),
-    ("date_diff('day', DATE '2020-03-01', DATE '2020-03-03')", "2"),
-    ("date_diff('millisecond', TIMESTAMP '2020-01-01 00:00:00', TIMESTAMP '2020-01-01 00:00:00.123')", "123"),
-    ("date_add('day', 1, DATE '2020-02-28')", "2020-02-29"),
-    ("date_add('millisecond', 1577836800123, TIMESTAMP '1970-01-01 00:00:00')", "2020-01-01 00:00:00.123"),
-    ("DATE '2020-02-28' + INTERVAL '2' DAY", "2020-03-01"),
-    ("TIMESTAMP '2020-01-01 00:00:00' - INTERVAL '1' MILLISECOND", "2019-12-31 23:59:59.999"),
-    ("date_trunc('month', DATE '2020-02-28')", "2020-02-01"),
-    ("date_trunc('week', TIMESTAMP '2020-02-28 12:00:00')", "2020-02-24 00:00:00.000"),
-    ("date_trunc('month', max_of)", "2020-02-01"),
-    ("from_unixtime(1.5e0)", "1970-01-01 00:00:01.500 UTC"),
-    ("to_unixtime(TIMESTAMP '2020-01-01 00:00:00.123')", "1.577836800123E9"),
-    ("CAST(to_unixtime(TIMESTAMP '2020-01-01 00:00:00.123') * 1000 AS bigint)", "1577836800123"),
-    ("to_milliseconds(INTERVAL '1' HOUR)", "3600000"),
-    (
-        "to_milliseconds(TIMESTAMP '2020-01-02 00:00:00.001' - TIMESTAMP '2020-01-01 00:00:00')",
-        "86400001",
-    ),
-    ("CAST(from_unixtime(1.5e0) AS timestamp)", "1970-01-01 00:00:01.500"),
-    ("CAST(TIMESTAMP '2020-01-01 00:00:00' AT TIME ZONE 'UTC' AS timestamp)", "2020-01-01 00:00:00.000"),
-    (
-        "CAST(with_timezone(TIMESTAMP '2020-01-01 00:00:00', 'America/New_York') AT TIME ZONE 'UTC' AS timestamp)",
-        "2020-01-01 05:00:00.000",
-    ),
-    ("from_iso8601_timestamp('2020-01-01T00:00:00Z')", "2020-01-01 00:00:00.000 UTC"),
-    ("to_iso8601(TIMESTAMP '2020-01-01 00:00:00.5')", "2020-01-01T00:00:00.500"),
-    ("date_format(TIMESTAMP '2020-01-02 03:04:05', '%Y-%m-%d %H:%i:%s')", "2020-01-02 03:04:05"),
-    ("date_parse('2020-01-02 03', '%Y-%m-%d %H')", "2020-01-02 03:00:00.000"),
-    ("date(TIMESTAMP '2020-01-02 03:04:05')", "2020-01-02"),
-    ("day_of_week(DATE '2020-03-01')", "7"),
-    ("hour(TIMESTAMP '2020-01-02 03:04:05')", "3"),
-    # Text.
-    ("starts_with('run-1', 'run')", "true"),
-    ("concat('a', NULL)", None),
-    ("regexp_replace('aaa', 'a', 'b')", "bbb"),
-    ("regexp_extract('abc', 'x')", None),
-    ("regexp_extract('a1b2', '([a-z])(\\d)', 2)", "1"),
-    ("format('%s is %d', 'x', 3)", "x is 3"),
-    ("split('a,b', ',')", "[a, b]"),
-    ("codepoint('a')", "97"),
-    ("to_hex(md5(to_utf8('a')))", "0CC175B9C0F1B6A831C399E269772661"),
-    ("from_utf8(to_utf8('ä'))", "ä"),
-    ("greatest(1, NULL)", None),
-    # Arrays.
-    ("cardinality(ARRAY[1, 2])", "2"),
-    ("transform(ARRAY[1, 2], x -> x * 2)", "[2, 4]"),
-    ("transform(ARRAY[1e7], x -> CAST(x AS varchar))", "[1.0E7]"),
-    ("filter(ARRAY[1, 2, 3], x -> x > 1)", "[2, 3]"),
-    ("reduce(ARRAY[1, 2], 10, (s, x) -> s + x, s -> s * 2)", "26"),
-    ("slice(ARRAY[1, 2, 3, 4], 2, 2)", "[2, 3]"),
-    ("slice(ARRAY[1, 2, 3, 4], -2, 2)", "[3, 4]"),
-    ("element_at(ARRAY[1], 2)", None),
-    ("sequence(1, 3)", "[1, 2, 3]"),
-    ("any_match(ARRAY[1, 2], x -> x > 1)", "true"),
-    ("none_match(ARRAY[1, 2], x -> x > 2)", "true"),
-    ("all_match(ARRAY[1, 2], x -> x > 1)", "false"),
-    ("array_join(ARRAY['a', 'b'], '-')", "a-b"),
-    ("arrays_overlap(ARRAY[1], ARRAY[1, 2])", "true"),
-    ("array_remove(ARRAY[1, 2, 1], 1)", "[2]"),
-    ("array_except(ARRAY[1, 2], ARRAY[2])", "[1]"),
-    ("cardinality(array_union(ARRAY[1, 2], ARRAY[2, 3]))", "3"),
-    # Floating point.
-    ("infinity()", "Infinity"),
-    ("nan()", "NaN"),
-    ("is_nan(nan())", "true"),
-    ("is_finite(1e0)", "true"),
-    ("is_infinite(-infinity())", "true"),
-    ("from_unixtime_nanos(1500000000)", "1970-01-01 00:00:01.500 UTC"),
-    ("TRY(1 / 0)", None),
-]
+from tests.support.trino_documented import DOCUMENTED, GIVEN_ROWS
 
 
 @pytest.mark.parametrize(("expression", "expected"), DOCUMENTED, ids=[each[0] for each in DOCUMENTED])
 def test_expressions_give_what_trino_documents(ask: Asker, expression: str, expected: str | None) -> None:
     """Each expression's text, as Athena would show it."""
-    values = "(VALUES (1, DATE '2020-02-03'), (2, DATE '2020-02-28'), (3, NULL)) AS t(n, d)"
-    given_rows = f"SELECT sum(n) AS sum_of, count(*) AS rows_of, max(d) AS max_of FROM {values}"
-    assert ask.rows(f"SELECT {expression} AS x FROM ({given_rows})") == [[expected]]
+    assert ask.rows(f"SELECT {expression} AS x FROM ({GIVEN_ROWS})") == [[expected]]
+
+
+@pytest.mark.parametrize("amount", ["2147483648", "-2147483649", "rows_of * 1577836800123"])
+@pytest.mark.parametrize("unit", ["millisecond", "second", "day"])
+def test_date_add_takes_32_bits(ask: Asker, amount: str, unit: str) -> None:
+    """Of any unit and of a bigint as well: beyond, Trino fails."""
+    sql = f"SELECT date_add('{unit}', {amount}, TIMESTAMP '1970-01-01 00:00:00') FROM (VALUES 1) AS t(rows_of)"
+    assert "INVALID_FUNCTION_ARGUMENT" in ask.reason(sql)
 
 
 def test_max_by_keeps_a_null_of_the_chosen_row(ask: Asker) -> None:
@@ -192,15 +101,9 @@ def test_what_trino_refuses_fails_and_what_is_missing_is_named(ask: Asker, expre
 
 def java_text(value: float) -> str:
     """``Double.toString`` in plain Python: repr's shortest digits in Java's layout."""
-    if math.isnan(value):
-        return "NaN"
-    sign = "-" if math.copysign(1, value) < 0 else ""
-    if math.isinf(value):
-        return f"{sign}Infinity"
-    digits, exponent = Decimal(repr(abs(value))).normalize().as_tuple()[1:]
-    text, power = "".join(map(str, digits)), len(digits) + int(exponent) - 1
-    if value == 0:
-        return f"{sign}0.0"
+    if not math.isfinite(value) or value == 0:
+        return unusual(value, zero="0.0")
+    sign, text, power = parts(value)
     if 0 <= power < 7:
         return f"{sign}{text[: power + 1].ljust(power + 1, '0')}.{text[power + 1 :] or '0'}"
     if -3 <= power < 0:
@@ -208,10 +111,30 @@ def java_text(value: float) -> str:
     return f"{sign}{text[0]}.{text[1:] or '0'}E{power}"
 
 
+def cast_text(value: float) -> str:
+    """What Trino's casts of doubles follow: the SQL standard's scientific layout."""
+    if not math.isfinite(value) or value == 0:
+        return unusual(value, zero="0E0")
+    sign, text, power = parts(value)
+    return f"{sign}{text[0]}.{text[1:] or '0'}E{power}"
+
+
+def unusual(value: float, *, zero: str) -> str:
+    """The text of NaN, an infinity, or a zero."""
+    sign = "-" if math.copysign(1, value) < 0 else ""
+    return "NaN" if math.isnan(value) else f"{sign}Infinity" if math.isinf(value) else f"{sign}{zero}"
+
+
+def parts(value: float) -> tuple[str, str, int]:
+    """Sign, repr's shortest digits, and the power of ten of the first of them."""
+    digits, exponent = Decimal(repr(abs(value))).normalize().as_tuple()[1:]
+    return "-" if value < 0 else "", "".join(map(str, digits)), len(digits) + int(exponent) - 1
+
+
 @settings(max_examples=10, deadline=None)
 @given(values=st.lists(st.floats(width=64), min_size=200, max_size=300))
-def test_doubles_as_text_are_javas(ask: Asker, values: list[float]) -> None:
-    """Against an implementation of Java's rule in plain Python."""
+def test_doubles_as_text(ask: Asker, values: list[float]) -> None:
+    """Casts and results, against implementations of both rules in plain Python."""
     special = {"nan": "nan()", "inf": "infinity()", "-inf": "-infinity()"}
     texts = ", ".join(
         f"({number}, CAST('{value!r}' AS double))"
@@ -220,13 +143,16 @@ def test_doubles_as_text_are_javas(ask: Asker, values: list[float]) -> None:
         for number, value in enumerate(values)
     )
     rows = ask.rows(f"SELECT CAST(x AS varchar), x FROM (VALUES {texts}) AS t(n, x) ORDER BY n")
-    assert rows == [[java_text(value), java_text(value)] for value in values]
+    assert rows == [[cast_text(value), java_text(value)] for value in values]
 
 
 @settings(max_examples=5, deadline=None)
 @given(values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=100, max_size=200))
-def test_reals_as_text_read_back(ask: Asker, values: list[float]) -> None:
-    """32 bits survive as text, in either layout."""
+def test_reals_as_text(ask: Asker, values: list[float]) -> None:
+    """32 bits survive in results and by way of a double; a cast keeps seven digits, which lose the last of them."""
     texts = ", ".join(f"({number}, CAST('{value!r}' AS real))" for number, value in enumerate(values))
-    rows = ask.rows(f"SELECT CAST(x AS varchar) FROM (VALUES {texts}) AS t(n, x) ORDER BY n")
-    assert [struct.unpack("f", struct.pack("f", float(str(text))))[0] for (text,) in rows] == values
+    columns = "x, CAST(CAST(x AS double) AS varchar), CAST(x AS varchar)"
+    rows = ask.rows(f"SELECT {columns} FROM (VALUES {texts}) AS t(n, x) ORDER BY n")
+    assert [struct.unpack("f", struct.pack("f", float(str(shown))))[0] for shown, _, _ in rows] == values
+    assert [float(str(doubled)) for _, doubled, _ in rows] == values
+    assert [float(str(cast)) for _, _, cast in rows] == [float(f"{value:.6e}") for value in values]

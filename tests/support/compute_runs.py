@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from hypothesis import HealthCheck, settings
 
-from tests.duckdb.compute.cases import START_MS
-from tests.duckdb.compute.harness import commit, compute, create_source, create_tables
+from tests.support.compute_cases import START_MS
 from tests.support.window_oracle import Case, Emitted, Row, Work, same_values
+
+
+class Ground(Protocol):
+    """Where a view's runs happen: tables, and the query that computes."""
+
+    def create_tables(self, case: Case) -> None:
+        """Make an empty history and an empty staging table."""
+        ...
+
+    def create_source(self, case: Case, rows: Sequence[Row]) -> None:
+        """Make the source of these rows, in place of any other."""
+        ...
+
+    def compute(self, case: Case, work: Work) -> list[Emitted]:
+        """What a run emits, in the order in which it does."""
+        ...
+
+    def commit(self, case: Case) -> None:
+        """Append what ``compute`` found last to the history."""
+        ...
+
 
 Oracle = Callable[[Case, Sequence[Row], Sequence[Emitted], Work], list[Emitted]]
 
@@ -31,17 +52,17 @@ def assert_same(case: Case, found: list[Emitted], expected: list[Emitted]) -> No
         assert same_values(case, each.values, other.values), (each, other)
 
 
-def run_all(case: Case, work: Sequence[tuple[Sequence[Row], Work]], oracle: Oracle) -> list[Emitted]:
+def run_all(ground: Ground, case: Case, work: Sequence[tuple[Sequence[Row], Work]], oracle: Oracle) -> list[Emitted]:
     """Each run, over the source as it is then, compared and committed; the history they leave. The last is repeated."""
-    create_tables(case)
+    ground.create_tables(case)
     history: list[Emitted] = []
     for rows, run in work:
-        create_source(case, rows)
-        found = compute(case, run)
+        ground.create_source(case, rows)
+        found = ground.compute(case, run)
         assert_same(case, found, oracle(case, rows, history, run))
-        commit(case)
+        ground.commit(case)
         history += found
-    assert compute(case, work[-1][1]) == [], "a rerun over the same data"
+    assert ground.compute(case, work[-1][1]) == [], "a rerun over the same data"
     return history
 
 

@@ -169,38 +169,41 @@ COPIED = {
     ),
 }
 
-_STRINGS = ["a#b", "a", "#", "'", '"', "%", "", "é", "\u4e2d\U0001f600", "NULL"]
+STRINGS = ["a#b", "a", "#", "'", '"', "%", "", "é", "\u4e2d\U0001f600", "NULL"]
 _DYADIC = st.integers(-512, 512).map(lambda eighths: eighths / 8)
 """Sums of these are exact in any order, so that they can be compared to the last digit."""
 
-_VALUES: Mapping[str, st.SearchStrategy[Any]] = {
+VALUES: Mapping[str, st.SearchStrategy[Any]] = {
     "x": st.one_of(_DYADIC, _DYADIC, st.sampled_from([float("nan"), float("inf"), float("-inf")])),
     "d": st.integers(-3, 3) | st.sampled_from([2**53 + 1, -(2**53) - 1]),
-    "s": st.sampled_from(_STRINGS),
+    "s": st.sampled_from(STRINGS),
     "seen_at": st.integers(-3_000, 3_000),
     "flag": st.booleans(),
     "day": st.sampled_from([date(1969, 12, 31), date(2024, 2, 29), date(2024, 3, 1)]),
 }
-_ENTITIES: Mapping[str, list[tuple[Any, ...]]] = {
+ENTITIES: Mapping[str, list[tuple[Any, ...]]] = {
     "route": [("a#b", 1)] * 6 + [("a", 12), ("a", 12), ("a#b", 12), ("'", -1), ("", 1), (None, 1), ("a", None)],
     "carrier": [("it's",)] * 6 + [("é#",), ("é#",), ("",), (None,)],
 }
 """Most rows are of one entity, so that its windows are full; others have similar keys, or lack one."""
 
-_SPAN_MS = 150
+SPAN_MS = 150
 
 
 @st.composite
-def rows(draw: st.DrawFn, case: Case, max_size: int = 16) -> list[dict[str, Any]]:
-    """Source rows: few entities and instants, so that ties, versions and full windows are common; NULL anywhere."""
+def rows(draw: st.DrawFn, case: Case, max_size: int = 16, finest_us: int = 1) -> list[dict[str, Any]]:
+    """Source rows: few entities and instants, so that ties, versions and full windows are common; NULL anywhere.
+
+    Instants are multiples of ``finest_us``.
+    """
 
     def sometimes_null(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return st.one_of(strategy, strategy, strategy, st.none())
 
-    instants = st.integers(-10, _SPAN_MS).map(lambda ms: (START_MS + ms) * 1000)
+    instants = st.integers(-10, SPAN_MS).map(lambda ms: (START_MS + ms) * 1000)
     columns = {
         "kind": st.sampled_from(["good", "good", "good", None, "it's"]),
-        **{name: sometimes_null(strategy) for name, strategy in _VALUES.items()},
+        **{name: sometimes_null(strategy) for name, strategy in VALUES.items()},
         "happened": st.tuples(instants, st.sampled_from([0, 0, 1, 999])).map(sum),
         "later": st.sampled_from([None, 0, 0, 3_500, 40_000, 90_001]),
         "twin": st.sampled_from([(), (), (), ("happened",), ("happened", "later")]),
@@ -209,11 +212,17 @@ def rows(draw: st.DrawFn, case: Case, max_size: int = 16) -> list[dict[str, Any]
     found: list[dict[str, Any]] = []
     for _ in range(draw(st.integers(0, max_size) | st.just(max_size))):
         row = draw(st.fixed_dictionaries(columns))
-        row |= zip(names, draw(st.sampled_from(_ENTITIES[case.entity.name])), strict=True)
+        row |= zip(names, draw(st.sampled_from(ENTITIES[case.entity.name])), strict=True)
         twin, later = row.pop("twin"), row.pop("later")
         if twin and found:  # of the same entity and instant, and of the same created time or not
             row |= {name: found[-1][name] for name in (*names, "happened")}
             later = found[-1]["made"] and found[-1]["made"] - row["happened"] if "later" in twin else later
         row["made"] = None if later is None else row["happened"] + later
-        found.append(row)
+        found.append(row if finest_us == 1 else coarsened(row, finest_us))
     return found
+
+
+def coarsened(row: dict[str, Any], finest_us: int) -> dict[str, Any]:
+    """The row with its instants floored to multiples of ``finest_us``, for engines that hold no finer ones."""
+    instants = {name: row[name] for name in ("happened", "made", "seen_at") if row[name] is not None}
+    return row | {name: value // finest_us * finest_us for name, value in instants.items()}
