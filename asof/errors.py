@@ -17,6 +17,7 @@ AsofError
 ├── MaterializationError       a run could not go on
 │   ├── LeaseHeldError         another run works on the view
 │   ├── LeaseLostError         this run's lease expired and another took over
+│   ├── RunFailedError         a state machine's execution ends, since what it ran has failed
 │   └── CheckFailedError       the computed rows broke a check; nothing became visible
 ├── PublishedVersionError      a published version would change its meaning
 ├── RetiredVersionError        a retired version would come back into service
@@ -150,6 +151,10 @@ class LeaseHeldError(MaterializationError):
 
 class LeaseLostError(MaterializationError):
     """This run's lease expired and another run took over; this run stopped without changing anything further."""
+
+
+class RunFailedError(MaterializationError):
+    """A state machine's execution ends here, since what it ran has failed; the message has the error and what to do."""
 
 
 class CheckFailedError(MaterializationError):

@@ -6,7 +6,7 @@ are escaped as ``%25`` and ``%23``, so two different keys never share a spelling
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -58,20 +58,51 @@ def partition_key(entity: str, typed_values: Sequence[tuple[str, object]]) -> st
 
     Raises EntityRowsError for a null, a value that is not of the declared type, and a key over 2,048 bytes.
     """
-    parts = [entity]
-    for kind, value in typed_values:
+    return PartitionKeys(entity, [kind for kind, _ in typed_values])([value for _, value in typed_values])
+
+
+class PartitionKeys:
+    """Spells the partition keys of one entity whose keys are of these types, in declared order. Free of state."""
+
+    def __init__(self, entity: str, kinds: Sequence[str]) -> None:
+        self._entity = entity
+        self._kinds = tuple(kinds)
+        self._spell = tuple(_SPELL[kind] for kind in kinds)
+        self._only = self._spell[0] if len(self._spell) == 1 else None
+
+    def __call__(self, values: Sequence[object]) -> str:
+        """As :func:`partition_key`, which see for the errors."""
         try:
-            parts.append(_SPELL[kind](value))
+            if self._only is not None:  # most entities have one key, and this is what a lookup does most often
+                key = f"{self._entity}#{self._only(values[0])}"
+            else:
+                key = "#".join([self._entity, *[spell(value) for spell, value in self._pairs(values)]])
         except TypeError:
+            raise self._misfit(values) from None
+        if len(key) * 4 > MAX_KEY_BYTES and len(key.encode()) > MAX_KEY_BYTES:
             raise EntityRowsError(
-                f"key {value!r} of entity {entity!r} is a {type(value).__name__}, but the key is declared {kind}"
-            ) from None
-    key = "#".join(parts)
-    if len(key) * 4 > MAX_KEY_BYTES and len(key.encode()) > MAX_KEY_BYTES:
-        raise EntityRowsError(
-            f"a key of entity {entity!r} is {len(key.encode())} bytes long; the limit is {MAX_KEY_BYTES}"
+                f"a key of entity {self._entity!r} is {len(key.encode())} bytes long; the limit is {MAX_KEY_BYTES}"
+            )
+        return key
+
+    def _pairs(self, values: Sequence[object]) -> Iterator[tuple[Callable[[object], str], object]]:
+        return zip(self._spell, values, strict=True)
+
+    def _misfit(self, values: Sequence[object]) -> EntityRowsError:
+        """The error that names the first value that is not of its declared type."""
+        at = next(i for i, (spell, value) in enumerate(self._pairs(values)) if not _fits(spell, value))
+        return EntityRowsError(
+            f"key {values[at]!r} of entity {self._entity!r} is a {type(values[at]).__name__}, but the key is declared "
+            f"{self._kinds[at]}"
         )
-    return key
+
+
+def _fits(spell: Callable[[object], str], value: object) -> bool:
+    try:
+        spell(value)
+    except TypeError:
+        return False
+    return True
 
 
 def sort_key(view: str, version: int) -> str:

@@ -97,6 +97,9 @@ def find_feature_view(manifest: Manifest, reference: str) -> FeatureView:
     match = _REFERENCE.fullmatch(reference)
     if match is None or match[3] is not None:
         raise RequestError(f"{reference!r} is not a view; write 'view' or 'view@v2'")
+    known = {name: None for view in manifest.views() for name in (view.name, view.reference)}
+    if reference not in known:
+        raise UnknownFeatureError(reference, known, "view")
     view = (
         _pinned(manifest, match[1], int(match[2]), reference) if match[2] else _current(manifest, match[1], reference)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,13 +17,14 @@ from asof.materialize.lifecycle import Planner, RunRequest
 from asof.materialize.plan import CHUNK_MS
 from asof.materialize.runner import Progress, Runner, quiet
 from asof.materialize.services import Services
-from asof.materialize.stages import RunKind, explain
+from asof.materialize.stages import Run, RunKind, explain
 from asof.names import Environment
 from asof.offline.athena_engine import AthenaEngine
 from asof.offline.duckdb_engine import DuckDBEngine
 from asof.offline.retrieval import RetrievalJob, get_historical_features
 from asof.offline.sources import check_source
 from asof.offline.tables import ensure_tables
+from asof.online.client import online_client
 from asof.online.reader import OnlineReader
 from asof.references import find_feature_view
 from asof.registry.publish import publish, read_manifest
@@ -72,7 +74,7 @@ class FeatureStore:
     @classmethod
     def from_environment(cls, name: str, *, session: boto3.Session | None = None, clock: Clock | None = None) -> Self:
         """The deployed store ``name`` of the account and region that the AWS credentials in force belong to."""
-        session = session or _session()
+        session = session or session_in_force()
         environment = find_environment(name, session)
         manifest = read_manifest(session.client("s3", region_name=environment.region), environment)
         return cls(Services.connect(environment, manifest, session, clock))
@@ -129,7 +131,8 @@ class FeatureStore:
         """The features of entities now, with a status, event time and age each; one row per entity row, in order."""
         if self._lookup is None:
             services = self.services
-            reader = OnlineReader(services.dynamodb, services.environment.online_table, clock=services.clock)
+            client, table = online_client(services.online), services.environment.online_table
+            reader = OnlineReader(client, table, clock=services.clock)
             self._lookup = OnlineLookup(self.manifest, reader, services.clock)
         return self._lookup.get_online_features(features, entity_rows, full_feature_names=full_feature_names)
 
@@ -190,9 +193,17 @@ class FeatureStore:
         else:
             asked = _asked("backfill", start_date, end_date, chunk)
         run = asked.planner(self.services, view)(self.watermark(view.reference), "not begun")
-        left_open = [record.run for record in self.runs(view.reference) if record.state == "open"]
-        plans = [explain(each, view) for each in [*left_open, *([run] if run else [])]]
+        plans = [
+            explain(record.run, view, self._recorded(view, record.run))
+            for record in self.runs(view.reference)
+            if record.state == "open"
+        ]
+        plans += [explain(run, view)] if run else []
         return "\n".join(plans) or f"{view.reference}: up to date, nothing to do"
+
+    def _recorded(self, view: FeatureView, run: Run) -> dict[int, str]:
+        """How far the ledger says that a run's chunks have come."""
+        return {index: each.stage for index, each in self._ledger().chunks(view.reference, run.run_id).items()}
 
     def abandon(self, feature_view: str, run_id: str) -> RunRecord:
         """Give an open run up; what it committed is loaded, so that history and lookups agree."""
@@ -273,7 +284,8 @@ def find_environment(name: str, session: boto3.Session) -> Environment:
     return Environment(name, account, session.region_name)
 
 
-def _session() -> boto3.Session:
+def session_in_force() -> boto3.Session:
+    """A session of the credentials and the region in force; ``AWS_REGION`` goes before what boto3 itself looks at."""
     import boto3
 
-    return boto3.Session()
+    return boto3.Session(region_name=os.environ.get("AWS_REGION") or None)

@@ -128,6 +128,10 @@ def _guard(places: Places) -> list[Grant]:
     ]
 
 
+def _tables(places: Places) -> list[Grant]:
+    return [Grant(("glue:GetTable", "glue:CreateTable", "glue:UpdateTable"), places.own_tables)]
+
+
 def _registry(places: Places) -> list[Grant]:
     registry = places.environment.registry_bucket
     objects = (places.objects(registry, "versions/"), places.objects(registry, "manifest/"))
@@ -147,6 +151,7 @@ FUNCTIONS: Final[Mapping[str, Callable[[Places], list[Grant]]]] = {
     "freshness": _freshness,
     "online": _lookups,
     "guard": _guard,
+    "tables": _tables,
     "registry": _registry,
 }
 """The functions of an environment and what each may do."""
@@ -168,6 +173,7 @@ def materialize_machine(places: Places) -> list[Grant]:
         Grant(("s3:ListBucket",), (places.bucket(offline),)),
         Grant(("states:StartExecution",), (places.machine("materialize"),)),
         Grant(("states:DescribeExecution", "states:StopExecution"), (places.executions("materialize"),)),
+        Grant(("states:RedriveExecution",), (places.map_runs("materialize"),)),
     ]
 
 
@@ -178,4 +184,38 @@ def backfill_machine(places: Places) -> list[Grant]:
         Grant(("states:StartExecution",), (places.machine("materialize"),)),
         Grant(("states:DescribeExecution", "states:StopExecution"), (places.executions("materialize"),)),
         Grant(("events:PutTargets", "events:PutRule", "events:DescribeRule"), (places.arn("events", rule),)),
+    ]
+
+
+def glue_jobs(places: Places) -> list[Grant]:
+    """What the Glue jobs may do: all that a run does, with Spark where Athena would be, and exports."""
+    environment = places.environment
+    offline = environment.offline_bucket
+    written = tuple(
+        places.objects(offline, prefix) for prefix in ("history/", "quarantine/", "scratch/load/", "scratch/export/")
+    )
+    exported = places.objects(offline, "exports/")
+    logs = tuple(places.arn("logs", f"log-group:/aws-glue/{part}") for part in ("jobs/*", "python-jobs/*"))
+    return [
+        _control(places, "GetItem", "Query", "PutItem", "UpdateItem"),
+        _online(places, "PutItem"),
+        Grant(("glue:GetTable", "glue:GetPartition", "glue:GetPartitions"), places.source_tables),
+        Grant(
+            (
+                "glue:GetTable",
+                "glue:GetPartition",
+                "glue:GetPartitions",
+                "glue:BatchCreatePartition",
+                "glue:BatchDeletePartition",
+            ),
+            places.own_tables,
+        ),
+        Grant(("s3:GetObject",), (places.objects(environment.registry_bucket, "manifest/"), *places.source_objects)),
+        # Spark commits by renaming, which in S3 is to copy and to delete.
+        Grant(("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"), (*written, exported)),
+        Grant(
+            ("s3:ListBucket",),
+            (places.bucket(offline), places.bucket(environment.registry_bucket), *places.source_buckets),
+        ),
+        Grant(("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), logs, "glue"),
     ]

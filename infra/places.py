@@ -41,6 +41,10 @@ class Places:
         """All executions of a state machine."""
         return self.arn("states", f"execution:{self.environment.named(machine)}:*")
 
+    def map_runs(self, machine: str) -> str:
+        """All child executions that a state machine's distributed maps run; a redrive of it redrives them."""
+        return self.arn("states", f"execution:{self.environment.named(machine)}/*:*")
+
     @property
     def online_table(self) -> str:
         """The online table."""

@@ -17,6 +17,7 @@ from infra.constructs.api import LookupApi
 from infra.constructs.dashboard import Dashboard
 from infra.constructs.definitions import DefinitionsResource
 from infra.constructs.function import Function
+from infra.constructs.glue_jobs import GlueJobs
 from infra.constructs.machines import Machines
 from infra.constructs.schedules import Schedules
 from infra.environments import Deployment
@@ -63,6 +64,7 @@ class ServiceStack(Stack):
         DefinitionsResource(self, "Definitions", action="publish", places=places, log_days=deployment.log_days)
         functions = {name: self._function(name, deployment) for name in _SIZES}
         Machines(self, "Machines", places, deployment.log_days)
+        GlueJobs(self, "Jobs", places)
         schedules = Schedules(self, "Schedules", places, views)
         api = LookupApi(self, "Lookups", environment, deployment, functions["online"].function)
         alarms = Alarms(

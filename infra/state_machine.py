@@ -1,7 +1,8 @@
 """The two state machines, in the Amazon States Language. Pure functions from names to data.
 
 ``materialize`` drives the same stages as the in-process runner: what a stage does is in the functions, what comes next
-is here. Every task may be repeated; every failure ends in ``fail``, which gives the lease back and tells people.
+is here. Every task may be repeated; every failure ends in ``fail``, which gives the lease back and tells people. An
+execution that failed or was stopped may be redriven: its last state is a task, since a redrive can only leave a task.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ LASTING: Final = (
     "MaterializationError",
     "NaiveDatetimeError",
     "RequestError",
+    "RunFailedError",
     "SourceError",
     "UnknownFeatureError",
 )
@@ -38,6 +40,7 @@ def materialize_definition(places: Places) -> State:
     Input: ``{"view": "name" | "name@v2", "kind": "incremental" | "materialize" | "backfill", "start"?, "end"?,
     "chunk"?}``.
     """
+    failed: State = {"state.$": "$", "execution.$": "$$.Execution"}
     return {
         "Comment": "Brings one feature view from where it is published to where it should be",
         "StartAt": "Begin",
@@ -57,12 +60,20 @@ def materialize_definition(places: Places) -> State:
             "OldRun": _choice("$.again", yes="Begin", no="Published"),
             "Published": {"Type": "Succeed"},
             "Fail": {
-                **_invoke(places, "fail", "Failed", {"state.$": "$", "execution.$": "$$.Execution.Id"}),
+                **_invoke(places, "fail", "FailedAt", failed),
                 "ResultPath": None,
                 "OutputPath": "$",
-                "Catch": _caught("$.unrecorded", "Failed"),
+                "Catch": _caught("$.unrecorded", "FailedAt"),
             },
-            "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+            # How often the execution was redriven before it failed: a higher count says that it is redriven now.
+            "FailedAt": {
+                "Type": "Pass",
+                "Parameters": {"execution.$": "$$.Execution"},
+                "ResultPath": "$.failed",
+                "Next": "Failed",
+            },
+            # A task that fails, and not a Fail state, which a redrive enters only to fail again.
+            "Failed": _invoke(places, "fail", "Begin", failed),
         },
     }
 
@@ -142,7 +153,10 @@ def _chunks(places: Places) -> State:
 
 
 def _load(places: Places) -> State:
-    """Every unloaded object to the online store; a big one in several calls. One that fails fails the run."""
+    """Every unloaded object to the online store; a big one in several calls.
+
+    One that fails is told to publish, which fails the run with the reason: a distributed map would keep it to itself.
+    """
     return {
         "Type": "Map",
         "MaxConcurrency": LOADS_AT_ONCE,
@@ -162,12 +176,17 @@ def _load(places: Places) -> State:
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
             "StartAt": "LoadObject",
             "States": {
-                "LoadObject": _invoke(places, "load", "WholeObject"),
+                "LoadObject": {**_invoke(places, "load", "WholeObject"), "Catch": _caught("$.failure", "NotLoaded")},
                 "WholeObject": _choice("$.done", yes="Loaded", no="LoadObject"),
-                "Loaded": {"Type": "Pass", "Parameters": {"written.$": "$.written"}, "End": True},
+                "Loaded": {"Type": "Pass", "Parameters": {"written.$": "$.written", "failure": {}}, "End": True},
+                "NotLoaded": {
+                    "Type": "Pass",
+                    "Parameters": {"written.$": "$.written", "failure.$": "$.failure"},
+                    "End": True,
+                },
             },
         },
-        "ResultSelector": {"written.$": "$[*].written"},
+        "ResultSelector": {"written.$": "$[*].written", "failures.$": "$[*].failure"},
         "ResultPath": "$.loads",
         "Next": "Publish",
     }
@@ -222,7 +241,8 @@ def _retries(name: str) -> list[State]:
     }
     return [
         *([patient] if name == "begin" else []),
-        {"ErrorEquals": list(LASTING), "MaxAttempts": 0},
+        # Whoever only begins has nothing to lose with a lease, and begins again.
+        {"ErrorEquals": [each for each in LASTING if (name, each) != ("begin", "LeaseLostError")], "MaxAttempts": 0},
         _backoff(["States.ALL"]),
     ]
 

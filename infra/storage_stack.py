@@ -37,7 +37,9 @@ class StorageStack(Stack):
         Tables(self, "Tables", environment, removal, protected=not deployment.removable)
         check = DefinitionsResource(self, "Definitions", action="check", places=places, log_days=deployment.log_days)
         check.node.add_dependency(buckets.registry)
-        Catalog(self, "Catalog", environment, manifest, removal=removal, after=check)
+        catalog = Catalog(self, "Catalog", environment, manifest, removal=removal, after=check)
+        tables = DefinitionsResource(self, "History", action="tables", places=places, log_days=deployment.log_days)
+        tables.node.add_dependency(check, catalog.database)
         self._workgroup(environment, deployment)
 
     def _workgroup(self, environment: Environment, deployment: Deployment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from asof import __version__
+from asof.cli.compact import compact_command
 from asof.cli.define import compile_command, sql_command, validate_command
 from asof.cli.discover import describe_command, lineage_command, search_command
 from asof.cli.local import local_group
@@ -61,6 +62,7 @@ for _command in (
     explain_command,
     runs_command,
     abandon_command,
+    compact_command,
     retire_command,
     rollback_command,
     get_historical_features_command,

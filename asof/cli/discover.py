@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import boto3
 import click
 
 from asof.cli.output import json_option, path_option, show
@@ -19,7 +18,7 @@ from asof.registry.find import find_view, find_view_or_service
 from asof.registry.lineage import draw, lineage
 from asof.registry.publish import read_manifest
 from asof.registry.search import search
-from asof.store import find_environment
+from asof.store import find_environment, session_in_force
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -33,7 +32,7 @@ def _either(command: _F) -> _F:
 def _manifest(path: Path, environment: str | None) -> Manifest:
     if environment is None:
         return compile_path(path)
-    session = boto3.Session()
+    session = session_in_force()
     where = find_environment(environment, session)
     return read_manifest(session.client("s3", region_name=where.region), where)
 

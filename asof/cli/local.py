@@ -11,7 +11,7 @@ import click
 
 from asof.cli.output import Instant, json_option, show
 from asof.clock import to_ms
-from asof.errors import LocalCloudError, RequestError
+from asof.errors import LocalCloudError
 from asof.local.server import background
 
 _ACCOUNT = "123456789012"
@@ -38,16 +38,24 @@ def local_group() -> None:
 @click.option("--region", default=_REGION, show_default=True, envvar="AWS_REGION", help="Region it stands for.")
 @click.option("--account", default=_ACCOUNT, show_default=True, help="Account it stands for.")
 @click.option("--now", type=Instant(), default=None, help="When its time begins, if not now: 2026-01-31T12:00:00Z.")
-@click.option("--state-dir", type=click.Path(path_type=Path), default=None, help="Not available: see the message.")
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder to keep everything in when it ends, and to go on from. Default: it is forgotten.",
+)
 def up_command(port: int, region: str, account: str, now: datetime | None, state_dir: Path | None) -> None:
-    """Start a local cloud in the background and wait until it answers."""
-    if state_dir is not None:
-        raise RequestError(
-            f"--state-dir={state_dir}: the local cloud keeps its state in memory and forgets it when it ends; "
-            f"deploy again after 'asof local up', which takes seconds"
-        )
-    running = background.up(port, account=account, region=region, now_ms=None if now is None else to_ms(now, "--now"))
+    """Start a local cloud in the background and wait until it answers.
+
+    With --state-dir it goes on where the last one ended that was given the same folder, on the same --port. Its clock
+    stands still meanwhile, unless it was never set or moved. What is kept is written by 'asof local down' (or SIGTERM);
+    only the same versions of asof, moto and Python can read it, and it is to be trusted as code is.
+    """
+    now_ms = None if now is None else to_ms(now, "--now")
+    running = background.up(port, account=account, region=region, now_ms=now_ms, state_dir=state_dir)
     click.echo(f"{running.endpoint} stands for account {account} in {region} (log: {running.log})")
+    if stacks := running.status["stacks"]:
+        click.echo(f"it is {running.status['now']} there, and these stacks go on: {', '.join(stacks)}")
     click.echo(f'lead clients to it with: eval "$(asof local env{_port(port)})"')
 
 
@@ -55,7 +63,10 @@ def up_command(port: int, region: str, account: str, now: datetime | None, state
 @port_option
 @json_option
 def status_command(port: int, as_json: bool) -> None:
-    """Show what runs, what time it is there, and which stacks are deployed. Exit code 1 where nothing runs."""
+    """Show what runs, what time it is there, and which stacks are deployed.
+
+    Exit code 1 where no local cloud answers; the message says whether the port is free, or who has it.
+    """
     running = _running(port)
     stacks: dict[str, str] = running.status.pop("stacks")
     pid = str(running.status["pid"])  # not a number to be read with commas
@@ -96,15 +107,22 @@ def advance_command(duration: str, port: int, patience: float) -> None:
 @local_group.command("down")
 @port_option
 def down_command(port: int) -> None:
-    """End the local cloud that ``up`` started; everything in it is forgotten."""
-    click.echo("ended" if background.down(port) else f"nothing runs on port {port}")
+    """End the local cloud that ``up`` started. What is in it is kept in its --state-dir, and forgotten without one."""
+    running = background.find(port)
+    if not background.down(port):
+        click.echo(f"nothing runs on port {port}")
+        return
+    kept = running.state_file if running else None
+    click.echo("ended" if kept is None else f"ended; its state is in {kept}")
 
 
 def _running(port: int) -> background.Running:
-    running = background.find(port)
-    if running is None:
-        raise LocalCloudError(f"no local cloud answers on port {port}; start one with: asof local up{_port(port)}")
-    return running
+    found = background.look(port)
+    if found is None:
+        raise LocalCloudError(f"nothing listens on port {port}; start a local cloud with: asof local up{_port(port)}")
+    if isinstance(found, background.Stranger):
+        raise LocalCloudError(f"no local cloud answers on port {port}: {found.why}")
+    return found
 
 
 def _port(port: int) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import boto3
 import click
 
 from asof.cli.changes import change_lines, summary
+from asof.cli.clock import clock_in_force
 from asof.cli.output import env_option, json_option, progress, show
 from asof.clock import iso
 from asof.materialize.services import Services
@@ -15,7 +15,7 @@ from asof.names import history_table
 from asof.registry.publish import read_manifest
 from asof.registry.retire import check_retirable, retire
 from asof.registry.rollback import Entry, prepare_rollback, publication_history
-from asof.store import FeatureStore, find_environment
+from asof.store import FeatureStore, find_environment, session_in_force
 
 _SHORT: Final = 12
 _YES = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
@@ -23,10 +23,10 @@ _YES = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 def _connect(environment: str) -> Services:
     """The services of a deployed environment, with the manifest in force."""
-    session = boto3.Session()
+    session = session_in_force()
     where = find_environment(environment, session)
     s3 = session.client("s3", region_name=where.region)
-    return Services.connect(where, read_manifest(s3, where), session)
+    return Services.connect(where, read_manifest(s3, where), session, clock_in_force())
 
 
 @click.command("retire")
@@ -90,7 +90,7 @@ def rollback_command(
       asof rollback --list --env dev
       asof rollback --to 1f2e3d4c --env dev
     """
-    session = boto3.Session()
+    session = session_in_force()
     where = find_environment(environment, session)
     s3 = session.client("s3", region_name=where.region)
     if listing:
@@ -104,7 +104,7 @@ def rollback_command(
         click.echo(f"  {line}", err=as_json)
     if not yes:
         click.confirm(f"Put it in force in {environment}?", abort=True, err=as_json)
-    FeatureStore(Services.connect(where, planned.manifest, session)).apply()
+    FeatureStore(Services.connect(where, planned.manifest, session, clock_in_force())).apply()
     if as_json:
         show([{"fingerprint": fingerprint, "published": published}], as_json=True)
         return

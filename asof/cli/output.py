@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from asof.cli.aws_errors import AWS_ERRORS, explained
 from asof.errors import AsofError, LeaseHeldError, RequestError
 
 EXIT_FAILED: Final = 1
@@ -41,15 +42,22 @@ class AsofGroup(click.Group):
     """A command group that turns Asof's errors into a message on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; errors of Asof end the process without a traceback."""
+        """Run the command; errors of Asof and of AWS end the process without a traceback."""
         try:
             return super().invoke(ctx)
         except AsofError as error:
-            notes = getattr(error, "__notes__", [])
-            Console(stderr=True, soft_wrap=True, highlight=False).print(
-                "\n".join([f"[bold red]error:[/] {_plain(str(error))}", *map(_plain, notes)])
-            )
+            _tell(str(error), error)
             ctx.exit(exit_code(error))
+        except AWS_ERRORS as error:
+            _tell(explained(error), error)
+            ctx.exit(EXIT_FAILED)
+
+
+def _tell(message: str, error: Exception) -> None:
+    notes = getattr(error, "__notes__", [])
+    Console(stderr=True, soft_wrap=True, highlight=False).print(
+        "\n".join([f"[bold red]error:[/] {_plain(message)}", *map(_plain, notes)])
+    )
 
 
 def exit_code(error: AsofError) -> int:

@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import click
 
 from asof.cli.changes import change_lines
+from asof.cli.clock import clock_in_force
 from asof.cli.output import EXIT_CHANGES, EXIT_FAILED, Instant, json_option, path_option
-from asof.clock import SystemClock, duration_ms, to_ms
+from asof.clock import duration_ms, to_ms
 from asof.definitions import compile_path
 from asof.errors import RequestError
 from asof.manifest import Manifest
@@ -25,7 +25,7 @@ from asof.registry.diff import Diff, diff
 from asof.registry.estimate import Estimate
 from asof.registry.plan import Backfill, Interval, Memory, backfills, problems, remembered
 from asof.registry.publish import manifest_fingerprint, published_manifest
-from asof.store import find_environment
+from asof.store import find_environment, session_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def plan_command(
         new,
         [view for view in new.feature_views if view.reference in added and not view.deprecated],
         interval,
-        SystemClock().now_ms(),
+        clock_in_force().now_ms(),
         services=deployed.services,
         again=memory.again,
         estimates=not no_estimate,
@@ -113,7 +113,7 @@ def _deployed(environment: str | None, file: Path | None, new: Manifest) -> _Dep
         return _Deployed(str(file), Manifest.from_json(file.read_text(encoding="utf-8")), None)
     if environment is None:
         raise RequestError("nothing to compare with: give --env, or --manifest with a compiled manifest")
-    session = boto3.Session()
+    session = session_in_force()
     services = Services.connect(find_environment(environment, session), new, session)
     if not exists(services.s3, services.environment.registry_bucket):
         click.echo(f"{services.environment.registry_bucket} does not exist: {environment} is not deployed", err=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from asof.cli.clock import clock_in_force
 from asof.cli.output import Instant, env_option, json_option, show
 from asof.clock import duration_text, iso
 from asof.errors import RequestError
@@ -68,7 +69,7 @@ def get_historical_features_command(
     Example:
       asof get-historical-features labels.parquet -f departure_delay -o training.parquet --env dev
     """
-    with FeatureStore.from_environment(environment) as store:
+    with FeatureStore.from_environment(environment, clock=clock_in_force()) as store:
         job = store.get_historical_features(
             _entity_rows(entity_rows),
             _features(features),
@@ -122,7 +123,7 @@ def get_online_features_command(
       asof get-online-features -f airport_departures:count_1h -e '{"origin": "JFK"}' --env dev
     """
     rows = [_entity(text) for text in entities]
-    with FeatureStore.from_environment(environment) as store:
+    with FeatureStore.from_environment(environment, clock=clock_in_force()) as store:
         response = store.get_online_features(_features(features), rows, full_feature_names=full_feature_names)
     if as_json:
         click.echo(json.dumps(response.to_dict(include_event_timestamps=True), indent=2, default=str))

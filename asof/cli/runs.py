@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from asof.cli.clock import clock_in_force
 from asof.cli.output import Instant, env_option, json_option, progress, show
 from asof.clock import duration_text, from_ms, iso
 from asof.materialize.ledger import RunRecord
@@ -56,7 +57,7 @@ def materialize_incremental_command(
     views: tuple[str, ...], end: datetime | None, environment: str, as_json: bool
 ) -> None:
     """Bring VIEWS (default all) from where they are published to now. Safe to repeat, safe to kill."""
-    with FeatureStore.from_environment(environment) as store, progress("materialize") as report:
+    with FeatureStore.from_environment(environment, clock=clock_in_force()) as store, progress("materialize") as report:
         records = store.materialize_incremental(end, list(views) or None, progress=report)
     _report(records, as_json)
 
@@ -71,7 +72,7 @@ def materialize_command(
     views: tuple[str, ...], start: datetime, end: datetime | None, environment: str, as_json: bool
 ) -> None:
     """Materialize an interval [START, END) of VIEWS (default all). What is there already is left alone."""
-    with FeatureStore.from_environment(environment) as store, progress("materialize") as report:
+    with FeatureStore.from_environment(environment, clock=clock_in_force()) as store, progress("materialize") as report:
         records = store.materialize(start, _end(store, end), list(views) or None, progress=report)
     _report(records, as_json)
 
@@ -97,7 +98,7 @@ def backfill_command(
     as_json: bool,
 ) -> None:
     """Compute the history of VIEWS over [START, END) in chunks; repeat it after a kill and it goes on."""
-    with FeatureStore.from_environment(environment) as store:
+    with FeatureStore.from_environment(environment, clock=clock_in_force()) as store:
         if dry_run:
             for view in views:
                 click.echo(store.explain(view, start, _end(store, end), chunk=chunk))
@@ -115,8 +116,11 @@ def backfill_command(
 @_END
 @env_option
 def explain_command(view: str, start: datetime | None, end: datetime | None, environment: str) -> None:
-    """Print the stages a run of VIEW would execute, without executing them; open runs are shown first."""
-    with FeatureStore.from_environment(environment) as store:
+    """Print the stages a run of VIEW would execute, without executing them.
+
+    Open runs, which any next run finishes, are shown first; ``[x]`` marks what of them is over.
+    """
+    with FeatureStore.from_environment(environment, clock=clock_in_force()) as store:
         click.echo(store.explain(view, start, end if start is None else _end(store, end)))
 
 
@@ -126,7 +130,7 @@ def explain_command(view: str, start: datetime | None, end: datetime | None, env
 @json_option
 def runs_command(view: str, environment: str, as_json: bool) -> None:
     """List the runs of VIEW, oldest first: what they did, what they scanned, what stopped them."""
-    with FeatureStore.from_environment(environment) as store:
+    with FeatureStore.from_environment(environment, clock=clock_in_force()) as store:
         show([_row(record) for record in store.runs(view)], as_json, empty=f"{view} has no runs")
 
 
@@ -136,6 +140,6 @@ def runs_command(view: str, environment: str, as_json: bool) -> None:
 @env_option
 def abandon_command(view: str, run: str, environment: str) -> None:
     """Give up an open RUN of VIEW; what it committed is loaded, so that history and lookups agree."""
-    with FeatureStore.from_environment(environment) as store:
+    with FeatureStore.from_environment(environment, clock=clock_in_force()) as store:
         record = store.abandon(view, run)
     click.echo(f"{run} is {record.state}: {record.rows:,} rows stay in the history, {record.written:,} items loaded")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import boto3
 import click
 
+from asof.cli.clock import clock_in_force
 from asof.cli.define import summary
 from asof.cli.output import env_option, json_option, path_option, show
 from asof.clock import duration_text, iso
@@ -17,7 +17,7 @@ from asof.materialize.lifecycle import reader_of
 from asof.materialize.services import Services
 from asof.monitor.status import count_items, view_status
 from asof.registry.retired import retired_versions
-from asof.store import FeatureStore, find_environment
+from asof.store import FeatureStore, find_environment, session_in_force
 
 
 @click.command("views")
@@ -50,9 +50,9 @@ def apply_command(path: Path, environment: str) -> None:
     Refused, with nothing changed, where a published version would change its meaning: give the change a new version.
     """
     manifest = compile_path(path)
-    session = boto3.Session()
+    session = session_in_force()
     where = find_environment(environment, session)
-    new = FeatureStore(Services.connect(where, manifest, session)).apply()
+    new = FeatureStore(Services.connect(where, manifest, session, clock_in_force())).apply()
     click.echo(f"{environment}: {summary(manifest)}; {len(new)} new version{'s' if len(new) != 1 else ''}")
     for reference in new:
         click.echo(f"  + {reference}")
@@ -68,7 +68,7 @@ def status_command(count: bool, environment: str, as_json: bool) -> None:
     The age is that of the newest data, so it grows where runs fail and also where a source falls silent. The next run
     is when a grid time becomes due; an instant in the past says that a run is overdue.
     """
-    with FeatureStore.from_environment(environment) as store:
+    with FeatureStore.from_environment(environment, clock=clock_in_force()) as store:
         services = store.services
         retired = retired_versions(services.s3, services.environment.registry_bucket)
         rows = [_status(store, view, view.reference in retired) for view in store.manifest.feature_views]

@@ -65,12 +65,11 @@ class LocalCloud:
             cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asof-local-")))
             stack.enter_context(_environment(self.region, self.account))
             stack.enter_context(mock_aws())
-            athena = Athena(cache, self._clock, writers=self._writers)
+            athena = Athena(cache, self._clock, writers=self._writers, hook=self.faults.around_query)
             stack.callback(athena.close)
             stack.enter_context(installed(athena))
             stack.enter_context(self.faults.installed())
             stack.callback(self.faults.clear)
-            athena.service(self.account, self.region).hook = self.faults.around_query
             self._stack = stack.pop_all()
         LocalCloud._running = self
         return self

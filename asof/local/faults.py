@@ -1,8 +1,8 @@
 """Faults on purpose, for tests: throttling, partial answers, queries that fail, and a process that dies anywhere.
 
-Two tools. :class:`Faults` belongs to a running local cloud and answers chosen requests with AWS's own errors, below
-botocore's retries, so every client meets them. :class:`CrashPlan` watches the clients of one session, numbers each
-call that changes something, and kills the caller before or after a chosen one.
+Two tools. :class:`Faults` belongs to a running local cloud and answers chosen requests with AWS's own errors, where
+they arrive, so every client meets them. :class:`CrashPlan` watches the clients of one session, numbers each call that
+changes something, and kills the caller before or after a chosen one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from unittest.mock import patch
 
+from asof.errors import LocalCloudError
 from asof.local.athena.errors import QueryFailedError
 from asof.local.athena.model import QueryRequest
 
@@ -29,6 +30,9 @@ _THROTTLES: Final = {
     "athena": ("TooManyRequestsException", 400),
     "glue": ("ThrottlingException", 400),
 }
+
+_XML: Final = frozenset({"s3", "sns", "sts", "cloudformation"})
+"""Services that speak XML; the others speak JSON."""
 
 
 class Killed(BaseException):
@@ -83,19 +87,38 @@ def crash_plans(calls: int) -> Iterator[CrashPlan]:
         yield CrashPlan(kill_at=number, when="after")
 
 
-@dataclass(slots=True)
-class _Fault:
-    """What to do to which requests: after ``skip`` of them, the next ``times``."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client is answered instead of what its service would have said."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asks of a service, and the function it runs in, if any."""
 
     service: str
     operation: str
+    body: bytes
+    function: str | None = None
+
+
+Forward = Callable[[bytes], bytes]
+"""Lets a request, with this body, take effect; gives the body of the service's own answer."""
+
+
+@dataclass(slots=True)
+class _Turns:
+    """After ``skip`` of those that match, the next ``times`` have their turn."""
+
     skip: int
     times: int
-    act: Callable[[Any, Callable[[Any], Any]], Any]
 
-    def due(self, service: str, operation: str) -> bool:
-        """Whether this request is one to act on; counts it."""
-        if self.service != service or self.operation not in (operation, "*") or not self.times:
+    def next(self) -> bool:
+        """Whether this one's turn has come; counts it."""
+        if not self.times:
             return False
         if self.skip:
             self.skip -= 1
@@ -105,72 +128,151 @@ class _Fault:
 
 
 @dataclass(slots=True)
-class _QueryFault:
-    """A query to be failed: the first that is left after ``skip`` among those whose SQL contains ``containing``."""
+class _Fault(_Turns):
+    """What to do to which requests."""
+
+    service: str
+    operation: str
+    containing: bytes
+    act: Callable[[bytes, Forward], Answer]
+    function: str | None = None
+
+    def due(self, request: Request) -> bool:
+        """Whether this request is one to act on; counts it."""
+        meant = self.service == request.service and self.operation in (request.operation, "*")
+        meant = meant and self.function in (None, request.function)
+        return meant and self.containing in request.body and self.next()
+
+
+@dataclass(slots=True)
+class _QueryFault(_Turns):
+    """A query to be failed, by a part of its SQL."""
 
     containing: str
-    skip: int
-    times: int
     when: When
     error: QueryFailedError
 
 
 @dataclass(slots=True)
+class _Stop(_Turns):
+    """A state to be stopped at."""
+
+    state: str
+    when: When
+
+
+def _no_function(_access_key: str) -> str | None:
+    return None
+
+
+def _no_functions(function: str) -> None:
+    raise LocalCloudError(f"only the local cloud's server runs functions, so {function} cannot time out here")
+
+
+@dataclass(slots=True)
 class Faults:
-    """The faults of one local cloud; see ``LocalCloud.faults``. ``skip`` and ``times`` count matching requests."""
+    """The faults of one local cloud; see ``LocalCloud.faults`` and ``LocalServer.faults``.
+
+    ``skip`` and ``times`` count matching requests. ``service`` is AWS's name for it in addresses (``dynamodb``).
+    """
 
     _requests: list[_Fault] = field(default_factory=list)
     _queries: list[_QueryFault] = field(default_factory=list)
+    _stops: list[_Stop] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    expire: Callable[[str], None] = _no_functions
+    """Ends a function's processes as its timeout does; the server that runs functions sets it."""
+    function_of: Callable[[str], str | None] = _no_function
+    """The function that an access key was given to; the same."""
 
     def clear(self) -> None:
         """Forget every fault that has not happened yet."""
         with self._lock:
             self._requests.clear()
             self._queries.clear()
+            self._stops.clear()
+
+    @property
+    def pending(self) -> int:
+        """How many are still to happen: a test whose fault never came about has tested nothing."""
+        with self._lock:
+            turns: list[_Turns] = [*self._requests, *self._queries, *self._stops]
+            return sum(each.times for each in turns)
 
     def throttle(
-        self, service: str, operation: str = "*", *, skip: int = 0, times: int = 1, code: str | None = None
+        self,
+        service: str,
+        operation: str = "*",
+        *,
+        containing: str = "",
+        skip: int = 0,
+        times: int = 1,
+        code: str | None = None,
     ) -> None:
         """Refuse requests as AWS does when there are too many; ``operation`` is its API name or ``*``.
 
         botocore retries some of these by itself before its caller sees any. ``code`` replaces the usual error code.
+        ``containing`` is a text in the request's body.
         """
         usual, status = _THROTTLES.get(service, ("ThrottlingException", 400))
-        self.error(service, operation, code or usual, status=status, skip=skip, times=times)
+        self.error(service, operation, code or usual, status=status, containing=containing, skip=skip, times=times)
 
     def error(
-        self, service: str, operation: str, code: str, *, status: int = 400, skip: int = 0, times: int = 1
+        self,
+        service: str,
+        operation: str,
+        code: str,
+        *,
+        status: int = 400,
+        containing: str = "",
+        skip: int = 0,
+        times: int = 1,
     ) -> None:
         """Answer requests with an error; nothing happens in the cloud."""
+        answer = _refusal(service, status, code)
+        self._add(_Fault(skip, times, service, operation, containing.encode(), lambda _body, _forward: answer))
 
-        def act(_: Any, __: Callable[[Any], Any]) -> Any:
-            message = "injected by the local cloud"
-            if service == "s3":
-                body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-            else:
-                body = json.dumps({"__type": code, "message": message, "Message": message})
-            return _response(status, body.encode())
-
-        self._add(_Fault(service, operation, skip, times, act))
-
-    def lose_answer(self, service: str, operation: str, *, skip: int = 0, times: int = 1) -> None:
+    def lose_answer(self, service: str, operation: str, *, containing: str = "", skip: int = 0, times: int = 1) -> None:
         """Let requests take effect and lose the answer on the way: the client sees a server error (500)."""
+        answer = _refusal(service, 500, "InternalError")
 
-        def act(request: Any, forward: Callable[[Any], Any]) -> Any:
-            forward(request)
-            body = b"<Error><Code>InternalError</Code></Error>" if service == "s3" else b'{"__type": "InternalError"}'
-            return _response(500, body)
+        def act(body: bytes, forward: Forward) -> Answer:
+            forward(body)
+            return answer
 
-        self._add(_Fault(service, operation, skip, times, act))
+        self._add(_Fault(skip, times, service, operation, containing.encode(), act))
+
+    def time_out(
+        self,
+        function: str,
+        service: str,
+        operation: str,
+        *,
+        when: When = "before",
+        containing: str = "",
+        skip: int = 0,
+        times: int = 1,
+    ) -> None:
+        """Let a function run out of its time in the midst of a request of its own, before that takes effect or after.
+
+        Its process is killed there, and whoever invoked it is told what Lambda says of a timeout.
+        """
+
+        def act(body: bytes, forward: Forward) -> Answer:
+            if when == "after":
+                forward(body)
+            self.expire(function)
+            return _refusal(service, 500, "NobodyListens")
+
+        self._add(_Fault(skip, times, service, operation, containing.encode(), act, function))
 
     def unprocessed_keys(self, keep: int, *, skip: int = 0, times: int = 1) -> None:
         """Let ``BatchGetItem`` read only the first ``keep`` keys of a request and hand the others back unprocessed."""
 
-        def act(request: Any, forward: Callable[[Any], Any]) -> Any:
-            asked = json.loads(request.body)["RequestItems"]
+        def act(body: bytes, forward: Forward) -> Answer:
+            asked = json.loads(body)
             taken, left, room = {}, {}, keep
-            for table, wanted in asked.items():
+            for table, wanted in asked["RequestItems"].items():
                 keys = wanted["Keys"]
                 if keys[:room]:
                     taken[table] = {**wanted, "Keys": keys[:room]}
@@ -179,13 +281,10 @@ class Faults:
                 room = max(room - len(keys), 0)
             answer: dict[str, Any] = {"Responses": {}}
             if taken:
-                original = request.body
-                request.body = json.dumps({**json.loads(original), "RequestItems": taken}).encode()
-                answer = json.loads(forward(request).content)
-                request.body = original
-            return _response(200, json.dumps({**answer, "UnprocessedKeys": left}).encode())
+                answer = json.loads(forward(json.dumps({**asked, "RequestItems": taken}).encode()))
+            return Answer(200, json.dumps({**answer, "UnprocessedKeys": left}).encode())
 
-        self._add(_Fault("dynamodb", "BatchGetItem", skip, times, act))
+        self._add(_Fault(skip, times, "dynamodb", "BatchGetItem", b"", act))
 
     def fail_query(
         self,
@@ -200,15 +299,30 @@ class Faults:
         """Let accepted Athena queries end FAILED, before doing anything or after they wrote (orphans stay)."""
         error = QueryFailedError(code, message, category=1, retryable=True)
         with self._lock:
-            self._queries.append(_QueryFault(containing, skip, times, when, error))
+            self._queries.append(_QueryFault(skip, times, containing, when, error))
+
+    def stop_execution(self, state: str, *, when: When = "before", skip: int = 0, times: int = 1) -> None:
+        """Stop executions of state machines at a state: when it was entered, or when it was left.
+
+        As on AWS, the work of a state that was entered goes on, and nobody hears of its end.
+        """
+        with self._lock:
+            self._stops.append(_Stop(skip, times, state, when))
 
     def _add(self, fault: _Fault) -> None:
         with self._lock:
             self._requests.append(fault)
 
+    def around_request(self, request: Request, forward: Forward) -> Answer | None:
+        """Answer a request in its service's place; None where the service is to answer."""
+        with self._lock:
+            fault = next((each for each in self._requests if each.due(request)), None)
+        return None if fault is None else fault.act(request.body, forward)
+
     def around_query(self, request: QueryRequest, run: Callable[[], None]) -> None:
         """Run a query, or fail it: the hook of ``AthenaService``."""
-        fault = self._due_query(request.sql)
+        with self._lock:
+            fault = next((each for each in self._queries if each.containing in request.sql and each.next()), None)
         if fault is None:
             run()
             return
@@ -216,17 +330,10 @@ class Faults:
             run()
         raise fault.error
 
-    def _due_query(self, sql: str) -> _QueryFault | None:
+    def stops_at(self, state: str, when: When) -> bool:
+        """Whether an execution is to be stopped here: the hook of the state machines."""
         with self._lock:
-            for fault in self._queries:
-                if fault.containing not in sql or not fault.times:
-                    continue
-                if fault.skip:
-                    fault.skip -= 1
-                    continue
-                fault.times -= 1
-                return fault
-        return None
+            return any((each.state, each.when) == (state, when) and each.next() for each in self._stops)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -236,23 +343,38 @@ class Faults:
         original = BotocoreStubber.__call__
 
         def answer(stubber: Any, event_name: str, request: Any, **rest: Any) -> Any:
-            def forward(changed: Any) -> Any:
-                return original(stubber, event_name, changed, **rest)
+            body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+
+            def forward(changed: bytes) -> bytes:
+                kept = request.body
+                request.body = kept if changed == body else changed
+                answered: Any = original(stubber, event_name, request, **rest)
+                request.body = kept
+                return bytes(answered.content)
 
             _, service, operation = event_name.split(".", 2)
-            with self._lock:
-                fault = next((each for each in self._requests if each.due(service, operation)), None)
-            return forward(request) if fault is None else fault.act(request, forward)
+            instead = self.around_request(Request(service, operation, body), forward)
+            return original(stubber, event_name, request, **rest) if instead is None else _response(instead)
 
         with patch.object(BotocoreStubber, "__call__", answer):
             yield
 
 
-def _response(status: int, body: bytes) -> Any:
+def _refusal(service: str, status: int, code: str) -> Answer:
+    message = "injected by the local cloud"
+    if service in _XML:
+        error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        body = error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
+    else:
+        body = json.dumps({"__type": code, "message": message, "Message": message})
+    return Answer(status, body.encode())
+
+
+def _response(answer: Answer) -> Any:
     from botocore.awsrequest import AWSResponse
     from botocore.compat import HTTPHeaders
     from moto.core.botocore_stubber import MockRawResponse
 
     headers = HTTPHeaders()
     headers["x-amzn-requestid"] = "local"
-    return AWSResponse("https://local", status, headers, MockRawResponse(body))
+    return AWSResponse("https://local", answer.status, headers, MockRawResponse(answer.body))

@@ -1,7 +1,7 @@
-"""One chunk's way from nothing to visible, as a sequence of steps around the queries that Athena runs for it.
+"""One chunk's way from nothing to visible: the steps of ``CHUNK_STEPS``, around the queries that are run for them.
 
-``advance`` takes a step and says which query comes next; who runs the query does not matter. The runner runs it in the
-same process, a state machine as a task of its own. Every step may be repeated by anyone.
+``advance`` goes on and says which query comes next; who runs the query does not matter. The runner runs it in the same
+process, a state machine as a task of its own. Every step may be repeated by anyone.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from asof.manifest import FeatureView
 from asof.materialize.intervals import query_dates
 from asof.materialize.ledger import ChunkRecord, Ledger
 from asof.materialize.services import Services
-from asof.materialize.stages import Chunk, Run
+from asof.materialize.stages import CHUNK_STEPS, Chunk, ChunkStep, Run
 from asof.names import attempt_prefix, history_table, quarantine_prefix, staging_table
 from asof.offline import partitions
-from asof.offline.athena import QueryResult, unload_sql
+from asof.offline.athena import QueryResult
 from asof.offline.partitions import Partition
+from asof.offline.queries import Query, Unload
 from asof.sql.binding import bind
 
 CHECKS = {
@@ -32,19 +33,10 @@ CHECKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A statement for Athena. ``token`` makes starting it idempotent."""
-
-    purpose: str
-    sql: str
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """How far an attempt has come: ``step`` names what the query that was handed out last is for."""
 
-    step: Literal["begin", "count", "quarantine", "compute", "check", "done"]
+    step: ChunkStep | Literal["begin", "done"]
     record: ChunkRecord
 
 
@@ -67,39 +59,58 @@ class Attempt:
             return Progress("begin", ChunkRecord("begun", name, self.services.clock.now_ms()))
         return Progress("done", self._commit(record))
 
-    def advance(  # noqa: PLR0911  # one return per step reads like the list of steps
-        self, progress: Progress, result: QueryResult | None
-    ) -> tuple[Progress, Query | None]:
-        """Take the next step, given the result of the query handed out last; ends with ``done`` and no query.
+    def advance(self, progress: Progress, result: QueryResult | None) -> tuple[Progress, Query | None]:
+        """Go through the steps up to the next query, given the result of the one handed out last; then ``done``.
 
         Raises CheckFailedError, naming rows, where the computed rows are not fit to be seen.
         """
-        record = progress.record
+        step, record = progress.step, progress.record
+        if step == "done":
+            return progress, None
         if result is not None:
             record = dataclasses.replace(record, scanned_bytes=record.scanned_bytes + result.scanned_bytes)
-        if progress.step == "begin":
-            return Progress("count", record), self._query("counts", record)
-        if progress.step == "count":
-            found = self._row(result)
-            record = dataclasses.replace(
-                record,
-                quarantined=found["null_keys"],
-                # Only a run that follows the clock can say that something came after its time.
-                too_late=found["too_late"] if self.run.kind == "incremental" else 0,
-                newest_ms=found["newest_ms"] or None,
-            )
-            step: Literal["quarantine", "compute"] = "quarantine" if record.quarantined else "compute"
-            return Progress(step, record), self._unload(step, record)
-        if progress.step == "quarantine":
-            return Progress("compute", record), self._unload("compute", record)
-        if progress.step == "compute":
-            record = self._computed(record)
-            if record.partitions:
-                return Progress("check", record), self._query("check", record)
-            return Progress("done", self._commit(self._keep(record, "checked"))), None
-        if progress.step == "check":
-            return Progress("done", self._commit(self._checked(record, self._row(result)))), None
-        return progress, None
+        left = CHUNK_STEPS
+        if step != "begin":
+            record, left = self._ended(step, record, result), CHUNK_STEPS[CHUNK_STEPS.index(step) + 1 :]
+        for following in left:
+            query = self._begun(following, record)
+            if query is not None:
+                return Progress(following, record), query
+            record = self._passed(following, record)
+        return Progress("done", record), None
+
+    def _begun(self, step: ChunkStep, record: ChunkRecord) -> Query | None:
+        """The query of a step; None where it needs none."""
+        if step == "count":
+            return self._query("counts", record)
+        if step == "quarantine":
+            return self._unload("quarantine", record) if record.quarantined else None
+        if step == "compute":
+            return self._unload("compute", record)
+        return self._query("check", record) if step == "check" and record.partitions else None
+
+    def _ended(self, step: ChunkStep, record: ChunkRecord, result: QueryResult | None) -> ChunkRecord:
+        """What is known once the query of a step has ended."""
+        if step == "count":
+            return self._counted(record, self._row(result))
+        if step == "compute":
+            return self._computed(record)
+        return self._checked(record, self._row(result)) if step == "check" else record
+
+    def _passed(self, step: ChunkStep, record: ChunkRecord) -> ChunkRecord:
+        """What is known after a step that needed no query: nothing to check is checked."""
+        if step == "check":
+            return self._keep(record, "checked")
+        return self._commit(record) if step == "commit" else record
+
+    def _counted(self, record: ChunkRecord, found: dict[str, int]) -> ChunkRecord:
+        return dataclasses.replace(
+            record,
+            quarantined=found["null_keys"],
+            # Only a run that follows the clock can say that something came after its time.
+            too_late=found["too_late"] if self.run.kind == "incremental" else 0,
+            newest_ms=found["newest_ms"] or None,
+        )
 
     def _computed(self, record: ChunkRecord) -> ChunkRecord:
         """Find what the unload wrote and show it to the check."""
@@ -112,7 +123,7 @@ class Attempt:
     def _checked(self, record: ChunkRecord, found: dict[str, int]) -> ChunkRecord:
         broken = {name: found[name] for name in CHECKS if found[name]}
         if broken:
-            samples = self.services.athena.rows(
+            samples = self.services.queries.rows(
                 self._bound("check_failures", record), "check", view=self.view.reference
             )
             raise CheckFailedError(
@@ -147,7 +158,7 @@ class Attempt:
 
     def _row(self, result: QueryResult | None) -> dict[str, int]:
         """The counts of a query that gives one row of them; a sum over nothing is NULL and counts as 0."""
-        rows = self.services.athena.results(result.query_id) if result else []
+        rows = self.services.queries.results(result.query_id) if result else []
         return {name: int(str(value)) if value is not None else 0 for row in rows for name, value in row.items()}
 
     def _bound(self, question: str, record: ChunkRecord) -> str:
@@ -158,12 +169,12 @@ class Attempt:
         return Query(question, self._bound(question, record), f"{record.attempt}/{question}")
 
     def _unload(self, question: Literal["quarantine", "compute"], record: ChunkRecord) -> Query:
-        place = {"quarantine": quarantine_prefix, "compute": attempt_prefix}[question]
-        prefix = place(self.view.name, self.view.version, record.attempt)
+        under = {"quarantine": quarantine_prefix, "compute": attempt_prefix}[question]
+        prefix = under(self.view.name, self.view.version, record.attempt)
         uri = f"s3://{self.services.environment.offline_bucket}/{prefix}"
         partitioned_by = ("event_date",) if question == "compute" else ()
-        sql = unload_sql(self._bound(question, record), uri, partitioned_by=partitioned_by)
-        return Query(question, sql, f"{record.attempt}/{question}")
+        place = Unload(uri, partitioned_by=partitioned_by)
+        return Query(question, self._bound(question, record), f"{record.attempt}/{question}", place)
 
 
 def parameters(view: FeatureView, run: Run, chunk: Chunk, now_ms: int) -> dict[str, int | str]:

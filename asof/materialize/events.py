@@ -5,6 +5,7 @@ A state machine carries no objects, only JSON; everything that matters is in the
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -19,7 +20,7 @@ from asof.clock import duration_ms, to_ms
 from asof.deployed import bundled_environment, bundled_manifest
 from asof.errors import MaterializationError, RequestError
 from asof.manifest import FeatureView
-from asof.materialize.chunk import Progress, Query
+from asof.materialize.chunk import Progress
 from asof.materialize.lease import Lease
 from asof.materialize.ledger import ChunkRecord, RunRecord
 from asof.materialize.lifecycle import RunRequest, reader_of
@@ -27,6 +28,7 @@ from asof.materialize.plan import CHUNK_MS
 from asof.materialize.services import Services
 from asof.materialize.stages import MOST_SQL_BYTES
 from asof.offline.athena import QueryResult, request_token, tagged
+from asof.offline.queries import Query
 from asof.references import find_feature_view
 
 Event = Mapping[str, Any]
@@ -82,6 +84,13 @@ class StageEvent:
                 f"start it again"
             )
         return [found[chunk.index] for chunk in record.run.chunks]
+
+
+def asked_of(event: Event) -> dict[str, Any]:
+    """What was asked of the state machine, out of its input; raises RequestError where no view is named."""
+    if not isinstance(event.get("view"), str):
+        raise RequestError('the input names no view; write {"view": "name", "kind": "incremental"}')
+    return {name: event[name] for name in ("view", "kind", "start", "end", "chunk") if name in event}
 
 
 def lease_from(services: Services, view: FeatureView, held: Event) -> Lease:
@@ -150,6 +159,29 @@ def result_from(event: Event) -> QueryResult | None:
     )
 
 
+def written_by(event: Event, view: FeatureView) -> int:
+    """How many items the load of a run has written.
+
+    Raises MaterializationError, with the first reason, where an object could not be loaded.
+    """
+    loads = event.get("loads", {})
+    failures = [error_text(each) for each in loads.get("failures", ()) if each]
+    if failures:
+        raise MaterializationError(
+            f"{view.reference}: {len(failures)} of {len(loads['failures'])} objects could not be written to the online "
+            f"store, and the run is not published: {failures[0]}"
+        )
+    return sum(loads.get("written", ()))
+
+
+def error_text(error: Event) -> str:
+    """The error a state machine caught, in words: a function's error comes as JSON in ``Cause``."""
+    cause = str(error.get("Cause", ""))
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # not a function's error: the text is all there is
+        cause = str(json.loads(cause)["errorMessage"])
+    return f"{error.get('Error', 'Error')}: {cause}"[:8_000]
+
+
 def progress_from(found: Event) -> Progress:
     """Progress as the state before has left it."""
     return Progress(found["step"], ChunkRecord(**found["record"]))
@@ -163,22 +195,29 @@ def progress_to(progress: Progress) -> dict[str, Any]:
 def try_again(view: FeatureView, failure: Event, tries: int) -> None:
     """Return where a query that failed is worth another attempt; else raise MaterializationError with Athena's reason.
 
-    ``failure`` is what a state machine catches: ``Error``, and in ``Cause`` the execution as JSON.
+    ``failure`` is what a state machine catches: ``Error``, and in ``Cause`` the query's execution as JSON.
     """
-    reason, lasting = _athena_reason(failure)
+    query, reason, lasting = _athena_reason(failure)
     if lasting or tries >= MOST_TRIES:
-        raise MaterializationError(f"{view.reference}: a query failed, attempt {tries} of {MOST_TRIES}: {reason}")
+        advice = "mend what it complains of" if lasting else "if it is Athena's, it passes"
+        raise MaterializationError(
+            f"{view.reference}: {query} failed, attempt {tries} of {MOST_TRIES}: {reason} ({advice}; then run the view "
+            f"again, and what is done already is kept)"
+        )
 
 
-def _athena_reason(failure: Event) -> tuple[str, bool]:
-    """Why a query failed, and whether Athena says that it will fail again."""
+def _athena_reason(failure: Event) -> tuple[str, str, bool]:
+    """Which query failed, why on one line, and whether Athena says that it will fail again."""
     cause = str(failure.get("Cause", ""))
     try:
-        status = json.loads(cause)["QueryExecution"]["Status"]
-    except (ValueError, KeyError, TypeError):
-        return f"{failure.get('Error', 'no error was given')} {cause[:1_000]}".strip(), False
+        told = json.loads(cause)
+        execution = told.get("QueryExecution", told)
+        status = execution["Status"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "a query", f"{failure.get('Error', 'no error was given')} {cause[:1_000]}".strip(), False
     lasting = status.get("AthenaError", {}).get("Retryable") is False
-    return str(status.get("StateChangeReason", "no reason was given")), lasting
+    reason = " ".join(str(status.get("StateChangeReason", "no reason was given")).split())
+    return f"query {execution.get('QueryExecutionId', 'without an id')}", reason, lasting
 
 
 def without(event: Event, names: Sequence[str]) -> dict[str, Any]:

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from asof.clock import Clock, iso
-from asof.errors import LeaseHeldError, LeaseLostError
+from asof.errors import LeaseHeldError, LeaseLostError, RequestError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LEASE_MS: Final = 15 * 60_000
 """How long a lease holds without being renewed; longer than any one stage between two renewals should take."""
+
+RETIREMENT: Final = "asof retire"
+"""Who holds the lease of a retired version, for good. A repeated retirement is the same owner, so it need not wait."""
 
 _LEASE = "lease"
 _TRANSACTION_TRIES = 8
@@ -85,15 +88,20 @@ class Lease:
                 return
 
     def release(self) -> None:
-        """Let go at once; a lease that was already lost is none of ours any more."""
+        """Let go at once, also of what still works in this lease's name; one that was already lost is none of ours."""
         try:
             self.client.update_item(
                 TableName=self.table,
                 Key=_key(self.view),
-                UpdateExpression="SET expires = :zero",
+                # The next token is nobody's: a task that outlives its run cannot renew what was given back.
+                UpdateExpression="SET expires = :zero, #token = #token + :one",
                 ConditionExpression="#token = :token",
                 ExpressionAttributeNames={"#token": "token"},
-                ExpressionAttributeValues={":token": {"N": str(self.token)}, ":zero": {"N": "0"}},
+                ExpressionAttributeValues={
+                    ":token": {"N": str(self.token)},
+                    ":zero": {"N": "0"},
+                    ":one": {"N": "1"},
+                },
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -117,6 +125,7 @@ def acquire(
     """Take the view's lease, free or expired; raises LeaseHeldError, naming the holder, where it is held.
 
     A lease that is held by ``ended``, an owner known to work no more, or by ``owner`` itself, counts as free.
+    Raises RequestError where the version is retired: waiting for that lease would never help.
     """
     now_ms = clock.now_ms()
     try:
@@ -140,6 +149,10 @@ def acquire(
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
         held = client.get_item(TableName=table, Key=_key(view), ConsistentRead=True).get("Item", {})
+        if held.get("owner") == {"S": RETIREMENT}:
+            raise RequestError(
+                f"{view} is retired, so no run works on it any more; nothing was done. Name a version in service"
+            ) from error
         holder, until = held.get("owner", {}).get("S", "another run"), int(held.get("expires", {}).get("N", "0"))
         raise LeaseHeldError(
             f"{view}: {holder} is at work and holds the lease until {iso(until)}; nothing was done. "

@@ -68,7 +68,7 @@ class ChunkRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run and what became of it."""
+    """A run and what became of it. ``owner`` is who planned it, as the lease names them; empty in older records."""
 
     run: Run
     state: RunState
@@ -80,6 +80,7 @@ class RunRecord:
     too_late: int = 0
     scanned_bytes: int = 0
     error: str = ""
+    owner: str = ""
 
 
 class LedgerReader:

@@ -62,19 +62,20 @@ def reader_of(services: Services) -> LedgerReader:
 
 
 def next_run(services: Services, view: FeatureView, lease: Lease, planner: Planner) -> tuple[RunRecord, bool] | None:
-    """The run to work on now, and whether somebody left it open; None where there is nothing to do.
+    """The run to work on now, and whether somebody else left it open; None where there is nothing to do.
 
-    What was left open comes first, oldest first. Only then a new run is planned and recorded.
+    What was left open comes first, oldest first. Only then a new run is planned and recorded. An owner that comes back
+    to its own open run, as a repeated call or a redriven execution does, finds there what it was asked for.
     """
     reader = reader_of(services)
     for record in reader.runs(view.reference):
         if record.state == "open":
-            return record, True
+            return record, record.owner != lease.owner
     now_ms = services.clock.now_ms()
     run = planner(reader.watermark(view.reference), new_run_id(now_ms, lease.token))
     if run is None:
         return None
-    record = RunRecord(run, "open", now_ms)
+    record = RunRecord(run, "open", now_ms, owner=lease.owner)
     ledger_of(services, lease).record_run(record)
     return record, False
 

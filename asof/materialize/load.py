@@ -11,13 +11,13 @@ from typing import IO, Any, Final, cast
 
 from asof.keys import KeyValue
 from asof.manifest import FeatureView
-from asof.materialize.chunk import Query
 from asof.materialize.ledger import ChunkRecord
 from asof.materialize.services import Services
 from asof.materialize.stages import Run
 from asof.names import scratch_prefix
-from asof.offline.athena import unload_sql
 from asof.offline.objects import delete_prefix, list_objects
+from asof.offline.queries import Query, Unload
+from asof.online.client import online_client
 from asof.online.codec import parse_text
 from asof.online.layout import OnlineRow
 from asof.online.writer import OnlineWriter
@@ -40,13 +40,8 @@ def load_query(
         return None
     prefix = scratch_prefix("load", f"{run.run_id}-{uuid.uuid4().hex}")
     values: dict[str, int | str] = {"from_date": min(dates), "to_date": max(dates), "run": f"{run.run_id}-"}
-    sql = unload_sql(
-        bind(view.queries["latest"], values),
-        f"s3://{services.environment.offline_bucket}/{prefix}",
-        file_format="JSON",
-        compression="GZIP",
-    )
-    return Query("load", sql, prefix), prefix
+    place = Unload(f"s3://{services.environment.offline_bucket}/{prefix}", "JSON", "GZIP")
+    return Query("load", bind(view.queries["latest"], values), prefix, place), prefix
 
 
 def load(
@@ -60,11 +55,11 @@ def load(
     if planned is None:
         return 0
     query, prefix = planned
-    services.athena.run(query.sql, query.purpose, view=view.reference, token=query.token)
+    query.ask(services.queries, view.reference)
     bucket = services.environment.offline_bucket
     keys = [each.key for each in list_objects(services.s3, bucket, prefix)]
     rows = (row for key in keys for row in online_rows(services, view, key))
-    writer = OnlineWriter(services.dynamodb, services.environment.online_table)
+    writer = OnlineWriter(online_client(services.online), services.environment.online_table)
     written = writer.write(view, services.entity(view), _renewing(rows, renew)).written
     delete_prefix(services.s3, bucket, prefix)
     return written

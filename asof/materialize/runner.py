@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from asof.errors import AsofError, LeaseLostError, RequestError
 from asof.manifest import FeatureView
 from asof.materialize.chunk import Attempt
+from asof.materialize.heartbeat import beating
 from asof.materialize.lease import Lease, acquire
 from asof.materialize.ledger import ChunkRecord, Ledger, RunRecord
 from asof.materialize.lifecycle import (
@@ -26,7 +27,7 @@ from asof.materialize.lifecycle import (
 )
 from asof.materialize.load import load
 from asof.materialize.services import Services
-from asof.materialize.stages import Chunk, Run
+from asof.materialize.stages import Chunk, Run, run_steps
 
 Progress = Callable[[str, int, int], None]
 """Called after each stage with what was done, the stages done so far and their total."""
@@ -55,9 +56,10 @@ class Runner:
         try:
             finished: list[RunRecord] = []
             left_open = True
-            while left_open and (found := next_run(self.services, self.view, lease, planner)) is not None:
-                record, left_open = found
-                finished.append(self._finish(lease, record))
+            with beating(lease):
+                while left_open and (found := next_run(self.services, self.view, lease, planner)) is not None:
+                    record, left_open = found
+                    finished.append(self._finish(lease, record))
         finally:
             lease.release()
         return finished
@@ -107,7 +109,8 @@ class Runner:
     def _work(self, lease: Lease, record: RunRecord) -> RunRecord:
         run, ledger = record.run, ledger_of(self.services, lease)
         recorded = reader_of(self.services).chunks(self.view.reference, run.run_id)
-        total = len(run.chunks) + 2
+        steps = run_steps(self.view)
+        total = len(run.chunks) + len(steps)
         ended: list[ChunkRecord] = []
 
         def one(chunk: Chunk) -> None:
@@ -115,8 +118,10 @@ class Runner:
             self.progress(f"committed chunk {chunk.index + 1} of {len(run.chunks)}", len(ended), total)
 
         each_of(run.chunks, one, self.workers)
-        written = load(self.services, self.view, run, ended, lease.renew) if self.view.online else 0
-        self.progress("loaded", total - 1, total)
+        written = 0
+        if "load" in steps:
+            written = load(self.services, self.view, run, ended, lease.renew)
+            self.progress("loaded", total - 1, total)
         published = publish_run(self.services, self.view, lease, record, chunks=ended, written=written)
         self.progress("published", total, total)
         return published
@@ -129,7 +134,7 @@ class Runner:
         while progress.step != "done":
             progress, query = attempt.advance(progress, result)
             if query is not None:
-                result = self.services.athena.run(query.sql, query.purpose, view=self.view.reference, token=query.token)
+                result = query.ask(self.services.queries, self.view.reference)
         return progress.record
 
 

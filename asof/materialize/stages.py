@@ -1,9 +1,10 @@
-"""A run as data, and the stages it goes through, as ``explain`` prints them; ``asof.materialize.chunk`` takes them."""
+"""A run as data, and the stages it goes through: one list, by which ``explain`` prints and the runner works."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 from asof.clock import duration_text, iso
@@ -45,68 +46,61 @@ class Run:
     chunks: tuple[Chunk, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Compute:
-    """Unload the rows that differ from the history to a prefix of this attempt's own, outside anybody's sight."""
+ChunkStep = Literal["count", "quarantine", "compute", "check", "commit"]
+RunStep = Literal["load", "publish"]
 
-    chunk: Chunk
+CHUNK_STEPS: Final[tuple[ChunkStep, ...]] = ("count", "quarantine", "compute", "check", "commit")
+"""What happens to one chunk, in order; chunks do not depend on each other. ``asof.materialize.chunk`` goes by it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Verify the attempt's rows by SQL before anybody can see them."""
-
-    chunk: Chunk
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Register the attempt's partitions: the rows become visible to training sets."""
-
-    chunk: Chunk
+WHAT: Final[Mapping[ChunkStep | RunStep, str]] = {
+    "count": "the source's rows without a key, and those that came too late",
+    "quarantine": "set the rows without a key aside, where there are any",
+    "compute": "unload the rows that differ from the history to a prefix that nobody reads",
+    "check": "verify those rows by SQL, where there are any",
+    "commit": "register their partitions: training sets see them",
+    "load": "newest row per entity of the run to the online store; older never replaces newer",
+    "publish": "advance the watermark, close the run",
+}
+"""What each step does, for people."""
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """Write the newest row per entity of the whole run to the online store; older never replaces newer."""
+class Stage:
+    """A step, of a chunk or of the run as a whole."""
+
+    step: ChunkStep | RunStep
+    chunk: Chunk | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
-    """Advance the watermark and close the run."""
-
-
-Stage = Compute | Check | Commit | Load | Publish
-
-
-def chunk_stages(chunk: Chunk) -> tuple[Compute, Check, Commit]:
-    """What happens to one chunk, in order. Chunks do not depend on each other."""
-    return Compute(chunk), Check(chunk), Commit(chunk)
+def run_steps(view: FeatureView) -> tuple[RunStep, ...]:
+    """What happens once all chunks are committed, in order."""
+    return ("load", "publish") if view.online else ("publish",)
 
 
 def stages(run: Run, view: FeatureView) -> tuple[Stage, ...]:
     """Everything a run does, in an order that is always right."""
-    work: list[Stage] = [stage for chunk in run.chunks for stage in chunk_stages(chunk)]
-    return (*work, *((Load(),) if view.online else ()), Publish())
+    work = [Stage(step, chunk) for chunk in run.chunks for step in CHUNK_STEPS]
+    return (*work, *(Stage(step) for step in run_steps(view)))
 
 
 def describe(stage: Stage) -> str:
     """One line for people: what the stage does to which grid times."""
-    name = type(stage).__name__.lower()
-    if isinstance(stage, Compute | Check | Commit):
-        return f"{name:8} {iso(stage.chunk.from_ms)} <= T < {iso(stage.chunk.to_ms)}"
-    what = {"load": "newest row per entity to the online store", "publish": "advance the watermark, close the run"}
-    return f"{name:8} {what[name]}"
+    where = "" if stage.chunk is None else f"{iso(stage.chunk.from_ms)} <= T < {iso(stage.chunk.to_ms)}: "
+    return f"{stage.step:10} {where}{WHAT[stage.step]}"
 
 
-def explain(run: Run, view: FeatureView, done: Sequence[str] = ()) -> str:
-    """What executing the run would do, stage by stage; ``done`` holds descriptions that the ledger says are over."""
+def explain(run: Run, view: FeatureView, recorded: Mapping[int, str] = MappingProxyType({})) -> str:
+    """What executing the run would do, stage by stage; ``recorded`` is what the ledger says of chunks, by index."""
     asked = f"{iso(run.from_ms)} <= T < {iso(run.to_ms)}"
     lines = [f"{view.reference}: {run.kind} of {asked}, every {duration_text(view.step_ms)} ({run.run_id})"]
     if run.begin_ms < run.from_ms:
         why = "late events" if run.kind == "incremental" else "windows that are open at the start"
         lines.append(f"  begins {duration_text(run.from_ms - run.begin_ms)} earlier, for {why}")
-    for stage in stages(run, view):
-        text = describe(stage)
-        lines.append(f"  [{'x' if text in done else ' '}] {text}")
-    return "\n".join(lines)
+    marked = (f"  [{'x' if _over(stage, recorded) else ' '}] {describe(stage)}" for stage in stages(run, view))
+    return "\n".join([*lines, *marked])
+
+
+def _over(stage: Stage, recorded: Mapping[int, str]) -> bool:
+    """Whether a stage need not be taken again: what was computed and never checked is computed anew."""
+    found = None if stage.chunk is None else recorded.get(stage.chunk.index)
+    return found == "committed" or (found == "checked" and stage.step != "commit")

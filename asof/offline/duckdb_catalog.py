@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
-import re
+import os.path
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from botocore.exceptions import BotoCoreError, ClientError
 from sqlglot import exp
 
-from asof.errors import QueryError
-from asof.offline.objects import ObjectCache, folder_uri, list_objects, split_uri
+from asof.offline.catalog import parquet_table_of, places
+from asof.offline.objects import ObjectCache, S3Object, folder_uri, list_objects, split_uri
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,18 +47,21 @@ class LocalTables:
     def table(self, database: str, name: str, dates: tuple[str, str] | None = None) -> LocalTable:
         """The table with its Parquet on this machine.
 
-        ``dates`` bounds the partition key ``event_date``, inclusive; other partitions are not even listed in S3.
+        ``dates`` bounds the partition key ``event_date``, inclusive; the objects of other partitions are not read.
         Raises QueryError where the table does not exist, is not Parquet, or cannot be read.
         """
-        table = self._get(database, name)
+        table = parquet_table_of(self._glue, database, name)
         storage = table["StorageDescriptor"]
-        if "parquet" not in storage.get("SerdeInfo", {}).get("SerializationLibrary", "").lower():
-            raise QueryError(f"table {database}.{name} is not Parquet, which is all that this engine reads; use Athena")
         keys = {key["Name"]: duckdb_type(key["Type"]) for key in table.get("PartitionKeys", ())}
+        # What has no event date is pruned by its first key, which is its date wherever one is asked for.
+        pruned = "event_date" if "event_date" in keys else next(iter(keys), "")
+        bounds = {} if dates is None else {pruned: dates}
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for location, values in places(self._glue, self._s3, table, bounds):
+            found.setdefault(folder_uri(location), []).append(values)
         objects = [
             (each, "/".join(f"{key}={quote(value, safe='')}" for key, value in zip(keys, values, strict=True)))
-            for location, values in self._locations(table, tuple(keys), dates)
-            for each in list_objects(self._s3, *split_uri(folder_uri(location)))
+            for each, values in self._objects(folder_uri(storage["Location"]), found)
         ]
         return LocalTable(
             name,
@@ -69,52 +71,26 @@ class LocalTables:
             sum(each.size for each, _ in objects),
         )
 
+    def _objects(
+        self, root: str, found: Mapping[str, Sequence[tuple[str, ...]]]
+    ) -> Iterator[tuple[S3Object, tuple[str, ...]]]:
+        """The objects of all places, with the partition values of each.
+
+        Places below the table's own are listed together, which takes a call per thousand objects, not one per place.
+        """
+        below = [place for place in found if place.startswith(root)]
+        together = os.path.commonprefix(below)  # noqa: RUF071  # S3's prefixes are of characters, not of folders
+        for each in list_objects(self._s3, *split_uri(together)) if below else ():
+            folder = _within(each.uri, found)
+            yield from ((each, values) for values in (found[folder] if folder else ()))
+        for place in (each for each in found if not each.startswith(root)):
+            for each in list_objects(self._s3, *split_uri(place)):
+                yield from ((each, values) for values in found[place])
+
     def files(self, location: str) -> tuple[list[Path], int]:
         """Local copies of the objects under an S3 prefix, and their bytes in all."""
         objects = list(list_objects(self._s3, *split_uri(folder_uri(location))))
         return self._cache.paths((each, "") for each in objects), sum(each.size for each in objects)
-
-    def _get(self, database: str, name: str) -> dict[str, Any]:
-        try:
-            table: dict[str, Any] = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
-        except (ClientError, BotoCoreError) as error:
-            raise QueryError(f"table {database}.{name} cannot be read from the Glue catalog: {error}") from error
-        return table
-
-    def _locations(
-        self, table: Mapping[str, Any], keys: tuple[str, ...], dates: tuple[str, str] | None
-    ) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Where the table's rows lie, with the partition values of each place."""
-        if not keys:
-            yield str(table["StorageDescriptor"]["Location"]), ()
-            return
-        if table.get("Parameters", {}).get("projection.enabled") == "true":
-            yield from self._projected(folder_uri(table["StorageDescriptor"]["Location"]), keys)
-            return
-        day = keys.index("event_date") if "event_date" in keys else 0
-        try:
-            pages = self._glue.get_paginator("get_partitions").paginate(
-                DatabaseName=table["DatabaseName"], TableName=table["Name"], ExcludeColumnSchema=True
-            )
-            for partition in (each for page in pages for each in page["Partitions"]):
-                values = tuple(partition["Values"])
-                if dates is None or dates[0] <= values[day] <= dates[1]:
-                    yield str(partition["StorageDescriptor"]["Location"]), values
-        except (ClientError, BotoCoreError) as error:
-            raise QueryError(f"the partitions of {table['Name']} cannot be read from Glue: {error}") from error
-
-    def _projected(self, location: str, keys: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """The folders of a table whose partitions follow a rule (``<key>=<value>/``) instead of being registered."""
-        folders = "".join(f"{re.escape(key)}=([^/]+)/" for key in keys)
-        bucket, prefix = split_uri(location)
-        pattern = re.compile(re.escape(prefix) + folders)
-        found = {
-            match[0]: match.groups()
-            for each in list_objects(self._s3, bucket, prefix)
-            if (match := pattern.match(each.key))
-        }
-        for folder, values in found.items():
-            yield f"s3://{bucket}/{folder}", values
 
 
 @functools.cache
@@ -131,6 +107,7 @@ def create_view(connection: duckdb.DuckDBPyConnection, table: LocalTable, schema
     connection.execute(f"CREATE OR REPLACE VIEW {_quote(schema)}.{_quote(table.name)} AS {_select(connection, table)}")
 
 
+@functools.cache
 def duckdb_type(glue_type: str) -> str:
     """DuckDB's name of a Glue type."""
     return exp.DataType.build(glue_type, dialect="hive").sql("duckdb")
@@ -155,6 +132,15 @@ def _select(connection: duckdb.DuckDBPyConnection, table: LocalTable) -> str:
         for name, kind in typed.items()
     )
     return f"SELECT {columns} FROM {read}"  # noqa: S608  # every name and path in it is quoted above
+
+
+def _within(uri: str, places: Mapping[str, object]) -> str | None:
+    """The innermost of the places (URIs ending in ``/``) that an object lies below; None where it is in none."""
+    folder = uri
+    while folder := folder.rpartition("/")[0]:
+        if f"{folder}/" in places:
+            return f"{folder}/"
+    return None
 
 
 def _quote(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import sqlglot
 from sqlglot import exp
 
-from asof.clock import to_ms, utc_date
+from asof.clock import to_ms
 from asof.errors import EntityRowsError, QueryError
 from asof.extras import require
-from asof.manifest import FeatureView
 from asof.names import Environment
 from asof.offline.athena import Athena
 from asof.offline.duckdb_catalog import LocalTables, create_view, parquet_scan, process_cache
 from asof.offline.duckdb_point_in_time import run_native
-from asof.offline.engine import Answer, Question, Stored, check_columns, join_sql, quoted, staging_sql
+from asof.offline.engine import Answer, Question, Stored, check_columns, join_sql, quoted, staging_sql, visible_dates
 from asof.offline.entity_rows import (
     INTERNAL_LABEL,
     EntityFrame,
@@ -38,7 +36,6 @@ from asof.offline.progress import Progress
 if TYPE_CHECKING:
     import duckdb
 
-_YEAR_1_MS = -62_135_596_800_000
 _SPINE = "asof_entity_rows"
 
 
@@ -83,7 +80,7 @@ class DuckDBEngine:
                 return Answer(None, 0, spine.carry, session.scanned_bytes)
             for done, each in enumerate(question.views):
                 progress(f"reading {each.view.reference}", done / len(question.views))
-                session.attach(str(each.relation), _dates(each.view, spine.bounds_ms))
+                session.attach(str(each.relation), visible_dates(each.view, spine.bounds_ms))
             progress("joining", None)
             table = run_native(session.connection, question.request(_SPINE, tuple(spine.carry), spine.bounds_ms))
             return Answer(table, spine.rows, spine.carry, session.scanned_bytes)
@@ -184,12 +181,3 @@ def _athena_type(duckdb_type: str) -> str:
 
 def _utc_ms(value: datetime) -> int:
     return to_ms(value.replace(tzinfo=timezone.utc), "label")
-
-
-def _dates(view: FeatureView, bounds_ms: tuple[int, int] | None) -> tuple[str, str] | None:
-    """The days, inclusive, whose rows some label can see; what is older has expired for all."""
-    if bounds_ms is None:
-        return None
-    first, last = bounds_ms
-    oldest = -math.inf if view.expires_ms is None else first - view.expires_ms
-    return utc_date(int(oldest)) if oldest > _YEAR_1_MS else "", utc_date(last)

@@ -5,12 +5,15 @@ The modules of the engines import this one; what runs a join never needs to know
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sqlglot import exp
 
+from asof.clock import utc_date
+from asof.manifest import FeatureView
 from asof.offline.entity_rows import (
     INTERNAL_LABEL,
     ROW_ID,
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 AsOf = Literal["served", "event"]
+
+_YEAR_1_MS = -62_135_596_800_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,15 @@ def join_sql(request: PointInTimeRequest, dialect: str) -> str:
     query = point_in_time(request)
     query.set("order", None)
     return render(query, dialect)
+
+
+def visible_dates(view: FeatureView, bounds_ms: tuple[int, int] | None) -> tuple[str, str] | None:
+    """The days, inclusive, whose rows some label can see; what is older has expired for all. None where nothing is."""
+    if bounds_ms is None:
+        return None
+    first, last = bounds_ms
+    oldest = -math.inf if view.expires_ms is None else first - view.expires_ms
+    return utc_date(int(oldest)) if oldest > _YEAR_1_MS else "", utc_date(last)
 
 
 def quoted(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -22,7 +24,10 @@ def silent(_what: str, _done: float | None, /) -> None:
 @contextmanager
 def default_progress() -> Iterator[Progress]:
     """A bar while somebody looks at a terminal or a notebook, silence otherwise; gone when the work is over."""
-    # rich is a tenth of a second to import; only work that is about to take longer pays for it.
+    # rich is a tenth of a second to import, as long as a small join takes: only where somebody may look.
+    if not (sys.stderr.isatty() or "FORCE_COLOR" in os.environ or "IPython" in sys.modules):
+        yield silent
+        return
     from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars

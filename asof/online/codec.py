@@ -45,9 +45,10 @@ class Codec:
         schema = "\n".join(f"{feature.name}:{feature.dtype}" for feature in features)
         self._head = bytes([CODEC_VERSION]) + (crc32(schema.encode()) & 0xFFFF).to_bytes(2, "little")
         self._null_bytes = (len(self._features) + 7) // 8
-        self._no_nulls = self._head + bytes(self._null_bytes)
+        self.no_nulls: Final = self._head + bytes(self._null_bytes)
+        """What the packed form begins with where no value is null."""
         self._fixed = struct.Struct("<" + "".join(kind.format or "I" for kind in self._kinds))
-        self._start = len(self._no_nulls)
+        self._start = len(self.no_nulls)
         self._size = self._start + self._fixed.size
         # Plain values (int, float, bool) come out of the struct as they are; these do not.
         self._restored = tuple((i, kind.unpack) for i, kind in enumerate(self._kinds) if kind.format and kind.unpack)
@@ -82,7 +83,7 @@ class Codec:
 
         Raises OnlineStoreError for bytes of another codec version, of other features, cut short or too long.
         """
-        if self._plain and len(data) == self._size and data.startswith(self._no_nulls):
+        if self._plain and len(data) == self._size and data.startswith(self.no_nulls):
             return self._fixed.unpack_from(data, self._start)
         self._check(data)
         values = list(self._fixed.unpack_from(data, self._start))
@@ -91,9 +92,10 @@ class Codec:
             self._restore(values, nulls, data)
         except _MISFITS as error:
             raise OnlineStoreError(f"stored bytes of {self._owner} do not hold its features: {error}") from error
-        for i in range(nulls.bit_length()):
-            if nulls >> i & 1:
-                values[i] = None
+        while nulls:
+            lowest = nulls & -nulls
+            values[lowest.bit_length() - 1] = None
+            nulls ^= lowest
         return tuple(values)
 
     def _packed(self, i: int, kind: Kind, value: object) -> Any:

@@ -11,20 +11,31 @@ from typing import Any, Final
 
 RETRYABLE_CODES: Final = frozenset(
     {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
         "InternalServerError",
         "LimitExceededException",
+        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
         "RequestTimeout",
         "RequestTimeoutException",
         "ServiceUnavailable",
         "SlowDown",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
+        "TooManyRequestsException",
         "TransactionConflictException",
+        "TransactionInProgressException",
     }
 )
-"""Error codes with which DynamoDB says "not now"."""
+"""Error codes with which DynamoDB, or what stands before it, says "not now"; botocore's are all among them."""
+
+_TOO_MANY_REQUESTS: Final = 429
 
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
@@ -45,7 +56,7 @@ def is_retryable(error: Exception) -> bool:
     response = _response(error)
     if response:
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error_code(error) in RETRYABLE_CODES or status >= 500
+        return error_code(error) in RETRYABLE_CODES or status == _TOO_MANY_REQUESTS or status >= 500
     botocore = sys.modules.get("botocore.exceptions")
     connection: tuple[type[Exception], ...] = (OSError,)
     if botocore is not None:

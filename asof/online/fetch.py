@@ -40,7 +40,7 @@ def fetch(client: ReadClient, table: str, keys: Iterable[ItemKey], consistent: b
     Raises DeadlineExceededError or OnlineStoreError; an incomplete answer is never returned.
     """
     wanted = list(keys)
-    if len(wanted) > 1 and len({partition for partition, _ in wanted}) == 1:
+    if len(wanted) > 1 and all(partition == wanted[0][0] for partition, _ in wanted):
         return _query(client, table, wanted, consistent, patience)
     return _batch_get(client, table, wanted, consistent, patience)
 
@@ -62,7 +62,7 @@ def _query(client: ReadClient, table: str, keys: list[ItemKey], consistent: bool
     items: Items = {}
     while True:
         page = patience.call(lambda: client.query(**request))
-        items |= {_key(item): item for item in page["Items"]}
+        _add(items, page["Items"])
         if not page.get("LastEvaluatedKey"):
             return items
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -75,7 +75,7 @@ def _batch_get(client: ReadClient, table: str, keys: list[ItemKey], consistent: 
         chunk, pending = pending[:BATCH_LIMIT], pending[BATCH_LIMIT:]
         request = {table: {"Keys": chunk, "ProjectionExpression": _PROJECTION, "ConsistentRead": consistent}}
         page = patience.call(lambda request=request: client.batch_get_item(RequestItems=request))  # type: ignore[misc]  # mypy cannot type a lambda's default
-        items |= {_key(item): item for item in page["Responses"].get(table, [])}
+        _add(items, page["Responses"].get(table, []))
         left_over = page.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
         if left_over:
             pending = [*left_over, *pending]
@@ -83,5 +83,6 @@ def _batch_get(client: ReadClient, table: str, keys: list[ItemKey], consistent: 
     return items
 
 
-def _key(item: Mapping[str, Mapping[str, Any]]) -> ItemKey:
-    return item["pk"]["S"], item["sk"]["S"]
+def _add(items: Items, found: Iterable[Mapping[str, Mapping[str, Any]]]) -> None:
+    for item in found:
+        items[item["pk"]["S"], item["sk"]["S"]] = item

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from asof.clock import Clock, SystemClock
 from asof.errors import EntityRowsError
-from asof.keys import WATERMARK_KEY, partition_key, sort_key
-from asof.manifest import Entity, FeatureView
-from asof.online.answers import ItemReader, RowAnswer, ViewAnswer
+from asof.keys import WATERMARK_KEY
+from asof.online.answers import ItemReader, ViewAnswer
 from asof.online.fetch import ItemKey, Items, ReadClient, fetch
 from asof.online.retry import RetryPolicy
 from asof.references import ViewProjection
@@ -50,7 +50,7 @@ class OnlineReader:
         self._clock = clock or SystemClock()
         self._retry = retry
         self._consistent = consistent
-        self._readers: dict[tuple[str, tuple[str, ...]], ItemReader] = {}
+        self._readers: dict[int, ItemReader] = {}
         self._watermarks: dict[str, _Watermark] = {}
 
     def read(
@@ -71,77 +71,68 @@ class OnlineReader:
         if not entity_rows:
             return [ViewAnswer(projection, None, ()) for projection in projections]
         readers = [self._reader(projection) for projection in projections]
-        by_entity = {each.entity.name: each.entity for each in projections}
-        partitions = {name: _partition_keys(entity, entity_rows) for name, entity in by_entity.items()}
+        by_entity = {each.projection.entity.name: each for each in readers}
+        partitions = {name: _partition_keys(reader, entity_rows) for name, reader in by_entity.items()}
         keys: dict[ItemKey, None] = {}
-        for projection in projections:
-            view_key = sort_key(projection.view.name, projection.view.version)
-            keys |= dict.fromkeys((each, view_key) for each in partitions[projection.entity.name] if each is not None)
-        keys |= dict.fromkeys(self._watermark_keys([each.view for each in projections]))
+        for reader in readers:
+            known = (each for each in partitions[reader.projection.entity.name] if each is not None)
+            keys.update(dict.fromkeys(zip(known, repeat(reader.sort_key), strict=False)))
+        keys |= dict.fromkeys(self._watermark_keys(readers))
         patience = self._retry.start(f"reading {len(keys)} items of {self._table}")
         items = fetch(self._client, self._table, keys, self._consistent, patience)
-        self._remember(items)
+        self._remember(readers, items)
         return [self._answer(each, partitions[each.projection.entity.name], items, now_ms) for each in readers]
 
     def _reader(self, projection: ViewProjection) -> ItemReader:
-        view = projection.view
-        name = view.reference, tuple(feature.name for feature in projection.features)
-        reader = self._readers.get(name)
-        if reader is None or reader.projection.view is not view:  # the manifest was read anew
+        """The projection's reader, which holds it, so that its identity stays its own."""
+        reader = self._readers.get(id(projection))
+        if reader is None:
             if len(self._readers) >= _MOST_READERS:
                 self._readers.clear()
-            reader = self._readers[name] = ItemReader(projection)
+            reader = self._readers[id(projection)] = ItemReader(projection)
         return reader
 
-    def _watermark_keys(self, views: Sequence[FeatureView]) -> list[ItemKey]:
+    def _watermark_keys(self, readers: Sequence[ItemReader]) -> list[ItemKey]:
         """The watermarks to read along: those that are worth telling and not known from a moment ago."""
         now_ms = self._clock.now_ms()
         keys = []
-        for view in views:
-            if not _has_as_of(view):
+        for reader in readers:
+            if not reader.has_as_of:
                 continue
-            view_key = sort_key(view.name, view.version)
-            known = self._watermarks.get(view_key)
+            known = self._watermarks.get(reader.sort_key)
             if known is None or not known.read_ms <= now_ms < known.read_ms + WATERMARK_CACHE_MS:
-                keys.append((WATERMARK_KEY, view_key))
+                keys.append((WATERMARK_KEY, reader.sort_key))
         return keys
 
-    def _remember(self, items: Items) -> None:
+    def _remember(self, readers: Sequence[ItemReader], items: Items) -> None:
+        """Keep the watermarks among the items."""
         now_ms = self._clock.now_ms()
-        for (partition, view), item in items.items():
-            if partition == WATERMARK_KEY:
-                self._watermarks[view] = _Watermark(int(item["w"]["N"]), now_ms)
+        for reader in readers:
+            item = items.get((WATERMARK_KEY, reader.sort_key))
+            if item is not None:
+                self._watermarks[reader.sort_key] = _Watermark(int(item["w"]["N"]), now_ms)
 
     def _answer(self, reader: ItemReader, partitions: list[str | None], items: Items, now_ms: int) -> ViewAnswer:
-        view = reader.projection.view
-        view_key = sort_key(view.name, view.version)
-        known = self._watermarks.get(view_key) if _has_as_of(view) else None
+        known = self._watermarks.get(reader.sort_key) if reader.has_as_of else None
         as_of_ms = known.as_of_ms if known else None
         withheld = reader.withheld(as_of_ms, now_ms)
-        answers: dict[str | None, RowAnswer] = {None: reader.not_found}
-        for partition in partitions:
-            if partition is None or partition in answers:
-                continue
-            item = items.get((partition, view_key))
-            answers[partition] = reader.not_found if item is None else reader.answer(item, now_ms, withheld)
-        return ViewAnswer(reader.projection, as_of_ms, [answers[each] for each in partitions])
+        distinct = dict.fromkeys(partitions)
+        found = [None if each is None else items.get((each, reader.sort_key)) for each in distinct]
+        rows = reader.answers(found, now_ms, withheld)
+        if len(distinct) < len(partitions):
+            by_partition = dict(zip(distinct, rows, strict=True))
+            rows = [by_partition[each] for each in partitions]
+        return ViewAnswer(reader.projection, as_of_ms, rows)
 
 
-def _has_as_of(view: FeatureView) -> bool:
-    """Whether answers tell the view's watermark: an aggregation's event time alone says nothing of its age."""
-    return view.freshness_ms is not None or view.kind == "aggregation"
-
-
-def _partition_keys(entity: Entity, entity_rows: Sequence[Mapping[str, object]]) -> list[str | None]:
-    """Each row's partition key of an entity, None where one of its key values is null."""
-    names = [key.name for key in entity.join_keys]
-    dtypes = [key.dtype for key in entity.join_keys]
+def _partition_keys(reader: ItemReader, entity_rows: Sequence[Mapping[str, object]]) -> list[str | None]:
+    """Each row's partition key of a view's entity, None where one of its key values is null."""
+    names, spell, entity = reader.key_names, reader.partition_key, reader.projection.entity
     partitions: list[str | None] = []
     for i, row in enumerate(entity_rows):
         try:
             values = [row[name] for name in names]
-            null = None in values
-            partitions.append(None if null else partition_key(entity.name, list(zip(dtypes, values, strict=True))))
+            partitions.append(None if None in values else spell(values))
         except KeyError as error:
             raise EntityRowsError(
                 f"entity row {i} has no column {error}, a join key of entity {entity.name!r}; it has {sorted(row)}"

@@ -1,31 +1,31 @@
-"""DynamoDB without botocore: the two reads a lookup makes, signed by hand. Standard library only.
+"""DynamoDB without botocore: the two reads of a lookup and the write of a load, signed by hand. Standard library only.
 
 botocore costs a cold start some 150 ms and a call most of its processor time; a lookup needs neither its retries
-(``asof.online.retry``) nor its models. Signature version 4 as in
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+(``asof.online.retry``) nor its models. Where more is needed, ``asof.online.client`` keeps to boto3.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import threading
-from binascii import a2b_base64
-from collections.abc import Mapping
-from dataclasses import dataclass
-from time import gmtime, strftime
+import weakref
+from binascii import a2b_base64, b2a_base64, crc32
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any, Final
 
-from asof.errors import RequestError
-from asof.online.wire import ClosedError, Connection
+from asof.online.signature import Credentials, Signer
+from asof.online.wire import Answer, ClosedError, Connection
 
 if TYPE_CHECKING:
     import ssl
 
-_TYPE: Final = "application/x-amz-json-1.0"
-_TARGET: Final = "DynamoDB_20120810."
-_SIGNED: Final = "content-type;host;x-amz-date;x-amz-target"
+__all__ = ["Credentials", "ServiceError", "SignedDynamoDB"]
+
+_CLOCK_CODES: Final = frozenset(
+    {"InvalidSignatureException", "RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"}
+)
+"""What a request is refused with whose time is too far from the service's, among other reasons."""
 
 
 class ServiceError(OSError):
@@ -36,49 +36,38 @@ class ServiceError(OSError):
             "Error": {"Code": code, "Message": message},
             "ResponseMetadata": {"HTTPStatusCode": status},
         }
+        self.code = code
         super().__init__(f"DynamoDB answered {status} {code}: {message}")
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a request is signed with; a function finds its role's in its environment, fresh for as long as it lives."""
-
-    access_key: str
-    secret_key: str
-    token: str | None = None
-
-    @classmethod
-    def of(cls, variables: Mapping[str, str]) -> Credentials:
-        """The credentials of environment variables; raises RequestError where they are not set."""
-        try:
-            return cls(
-                variables["AWS_ACCESS_KEY_ID"],
-                variables["AWS_SECRET_ACCESS_KEY"],
-                variables.get("AWS_SESSION_TOKEN"),
-            )
-        except KeyError as error:
-            raise RequestError(
-                f"{error} is not set; use boto3's client where credentials come from elsewhere"
-            ) from None
-
-
 class SignedDynamoDB:
-    """``query`` and ``batch_get_item`` as boto3's client has them, over one kept connection per thread.
+    """``query``, ``batch_get_item`` and ``put_item`` as boto3's client has them, over kept connections.
 
-    ``endpoint`` replaces AWS's own, for the local cloud. ``timeout_s`` limits connecting and each wait for bytes.
+    ``credentials`` are fixed, or asked for before each call. ``endpoint`` replaces AWS's own, for the local cloud.
+    ``timeout_s`` limits each wait for bytes, ``connect_timeout_s`` (the same if not given) connecting. ``trusted`` is a
+    file of certificates, for others than the system's. It may be shared between threads; each call under way has a
+    connection of its own. Those that are kept are closed with it.
     """
 
     def __init__(
-        self, region: str, credentials: Credentials, *, endpoint: str | None = None, timeout_s: float = 1.0
+        self,
+        region: str,
+        credentials: Credentials | Callable[[], Credentials],
+        *,
+        endpoint: str | None = None,
+        timeout_s: float = 1.0,
+        connect_timeout_s: float | None = None,
+        trusted: str | None = None,
     ) -> None:
         scheme, _, host = (endpoint or f"https://dynamodb.{region}.{_suffix(region)}").rstrip("/").partition("://")
         self._host = host
-        self._tls = _tls() if scheme == "https" else None
-        self._region = region
-        self._credentials = credentials
+        self._tls = _tls(trusted) if scheme == "https" else None
+        current = (lambda: credentials) if isinstance(credentials, Credentials) else credentials
+        self._signer = Signer(host, region, current)
         self._timeout_s = timeout_s
-        self._key = ("", b"")
-        self._local = threading.local()
+        self._connect_timeout_s = timeout_s if connect_timeout_s is None else connect_timeout_s
+        self._idle: list[Connection] = []  # its append and pop are atomic
+        weakref.finalize(self, _close, self._idle)
 
     def query(self, **request: Any) -> Any:
         """Query."""
@@ -88,79 +77,123 @@ class SignedDynamoDB:
         """BatchGetItem."""
         return self._call("BatchGetItem", request, "Responses")
 
+    def put_item(self, **request: Any) -> Any:
+        """PutItem, which is sent again where its answer was lost: it must say the same when it is repeated."""
+        return self._call("PutItem", request, "Attributes")
+
     def close(self) -> None:
-        """Close this thread's connection; the next call opens another."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
+        """Close the connections that are kept; the next call opens another."""
+        _close(self._idle)
 
     def _call(self, operation: str, request: Mapping[str, Any], items: str) -> Any:
         """One call; raises ServiceError where it is refused, and ConnectionError or TimeoutError where it is lost."""
-        body = json.dumps(request, separators=(",", ":")).encode()
-        headers = self._headers(_TARGET + operation, body)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
-        status, text = self._send(head.encode("ascii") + body)
-        try:
-            answer = json.loads(text)
-        except ValueError:
-            raise ServiceError(status, "InternalServerError", f"not JSON: {text[:200]!r}") from None
-        if status != 200:
-            code = str(answer.get("__type", "")).rpartition("#")[2]
-            raise ServiceError(status, code, str(answer.get("message", answer.get("Message", ""))))
-        found = answer.get(items, [])
-        for item in found if isinstance(found, list) else (each for table in found.values() for each in table):
+        body = _text(request).encode()
+        answer = self._send(self._signer.signed(operation, body))
+        if answer.status != 200:
+            error = _refusal(answer)
+            date = answer.header(b"date")
+            if error.code not in _CLOCK_CODES or date is None or not self._signer.correct(date):
+                raise error
+            answer = self._send(self._signer.signed(operation, body))
+            if answer.status != 200:
+                raise _refusal(answer)
+        checksum = answer.header(b"x-amz-crc32")
+        if checksum is not None and crc32(answer.body) != int(checksum):
+            raise ConnectionError("the answer was damaged on its way: its checksum is not the one it came with")
+        found = _parsed(answer)
+        for item in _items(found, items):
             packed = item.get("v")
             if packed is not None and "B" in packed:
-                packed["B"] = a2b_base64(packed["B"])
+                packed["B"] = a2b_base64(packed["B"])  # which DynamoDB sends them as
+        return found
+
+    def _send(self, request: bytes) -> Answer:
+        """Send and receive; over a new connection, once, where the kept one was closed by the other side meanwhile."""
+        try:
+            connection, kept = self._idle.pop(), True
+        except IndexError:
+            connection, kept = self._connect(), False
+        try:
+            answer = connection.exchange(request)
+        except ClosedError:
+            if not kept:
+                raise
+            connection = self._connect()
+            answer = connection.exchange(request)  # everything that is sent here may be sent again
+        if connection.open:
+            self._idle.append(connection)
         return answer
 
-    def _send(self, request: bytes) -> tuple[int, bytes]:
-        """Send and receive; a kept connection that the other side has closed meanwhile is opened again, once."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None and connection.open:
-            try:
-                return connection.exchange(request)
-            except ClosedError:
-                pass  # reads change nothing, so sending one again is safe
+    def _connect(self) -> Connection:
         host, _, port = self._host.partition(":")
-        connection = Connection(host, int(port or (443 if self._tls else 80)), self._tls, self._timeout_s)
-        self._local.connection = connection
-        return connection.exchange(request)
-
-    def _headers(self, target: str, body: bytes) -> dict[str, str]:
-        now = strftime("%Y%m%dT%H%M%SZ", gmtime())
-        headers = {"content-type": _TYPE, "host": self._host, "x-amz-date": now, "x-amz-target": target}
-        signed = _SIGNED
-        if self._credentials.token:
-            headers["x-amz-security-token"] = self._credentials.token
-            signed = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
-        listed = "".join(f"{name}:{headers[name]}\n" for name in signed.split(";"))
-        canonical = f"POST\n/\n\n{listed}\n{signed}\n{hashlib.sha256(body).hexdigest()}"
-        scope = f"{now[:8]}/{self._region}/dynamodb/aws4_request"
-        text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self._signing_key(now[:8]), text.encode(), "sha256").hex()
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={self._credentials.access_key}/{scope}, "
-            f"SignedHeaders={signed}, Signature={signature}"
-        )
-        return headers
-
-    def _signing_key(self, day: str) -> bytes:
-        """The key of a day, derived once."""
-        known_day, key = self._key
-        if known_day != day:
-            key = f"AWS4{self._credentials.secret_key}".encode()
-            for part in (day, self._region, "dynamodb", "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
-            self._key = (day, key)
-        return key
+        number = int(port or (443 if self._tls else 80))
+        return Connection(host, number, self._tls, self._timeout_s, self._connect_timeout_s)
 
 
-def _tls() -> ssl.SSLContext:
+def _text(request: Mapping[str, Any]) -> str:
+    """A request's JSON. The keys of a BatchGetItem, nearly all of it, are spelled without looking at each again."""
+    tables = request.get("RequestItems")
+    if tables is None or len(request) != 1:
+        return _encode(request)
+    try:
+        parts = [f"{quoted(table)}:{_batch_text(batch)}" for table, batch in tables.items()]
+    except (KeyError, TypeError):  # keys of another table's
+        return _encode(request)
+    return f'{{"RequestItems":{{{",".join(parts)}}}}}'
+
+
+def _batch_text(batch: Mapping[str, Any]) -> str:
+    keys: Sequence[Mapping[str, Any]] = batch["Keys"]
+    spelled = [f'{{"pk":{{"S":{quoted(key["pk"]["S"])}}},"sk":{{"S":{quoted(key["sk"]["S"])}}}}}' for key in keys]
+    others = "".join(f",{quoted(name)}:{_encode(value)}" for name, value in batch.items() if name != "Keys")
+    return f'{{"Keys":[{",".join(spelled)}]{others}}}'
+
+
+def _base64(value: object) -> str:
+    if isinstance(value, bytes):
+        return b2a_base64(value, newline=False).decode("ascii")
+    raise TypeError(f"a {type(value).__name__} has no place in a request")
+
+
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=_base64).encode
+
+
+def _parsed(answer: Answer) -> dict[str, Any]:
+    """The object an answer holds; raises ServiceError where it holds none."""
+    try:
+        found = json.loads(str(answer.body, "utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        shown = bytes(answer.body[:200])
+        raise ServiceError(answer.status, "InternalServerError", f"not JSON, or no object: {shown!r}") from None
+    return found
+
+
+def _refusal(answer: Answer) -> ServiceError:
+    """What the service says of a call that it refused."""
+    found = _parsed(answer)
+    code = str(found.get("__type", "")).rpartition("#")[2]
+    return ServiceError(answer.status, code, str(found.get("message", found.get("Message", ""))))
+
+
+def _items(found: Mapping[str, Any], where: str) -> Iterable[dict[str, Any]]:
+    """The items of an answer, which every operation has in a form of its own: a list, one item, lists by table."""
+    held = found.get(where)
+    if not held or isinstance(held, list):
+        return held or ()
+    return (held,) if where == "Attributes" else chain.from_iterable(held.values())
+
+
+def _close(idle: list[Connection]) -> None:
+    while idle:
+        idle.pop().close()
+
+
+def _tls(trusted: str | None) -> ssl.SSLContext:
     import ssl
 
-    return ssl.create_default_context()
+    return ssl.create_default_context(cafile=trusted)
 
 
 def _suffix(region: str) -> str:

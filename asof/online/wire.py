@@ -7,36 +7,55 @@ answer is and never answers in chunks.
 from __future__ import annotations
 
 import socket
-from io import BufferedReader
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     import ssl
 
-_LONGEST_LINE: Final = 65_536
+_MOST_HEAD_BYTES: Final = 65_536
+_RECEIVED_AT_ONCE: Final = 65_536
+_END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 class ClosedError(ConnectionError):
     """The other side closed the connection before it answered."""
 
 
-class Connection:
-    """One connection to ``host:port``, with TLS where a context is given. ``timeout_s`` limits each wait for bytes."""
+class Answer(NamedTuple):
+    """An answer's status, head (without the empty line at its end) and body."""
 
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, timeout_s: float) -> None:
+    status: int
+    head: bytes
+    body: bytes | bytearray
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a header, by its name in lower case; None where there is none."""
+        return _header(self.head, name)
+
+
+class Connection:
+    """One connection to ``host:port``, with TLS where a context is given.
+
+    ``connect_timeout_s`` limits connecting, ``timeout_s`` each wait for bytes after it.
+    """
+
+    def __init__(
+        self, host: str, port: int, tls: ssl.SSLContext | None, timeout_s: float, connect_timeout_s: float
+    ) -> None:
         # As bytes: for text, Python loads the codec of international names first.
-        plain = socket.create_connection((host.encode("ascii"), port), timeout_s)  # type: ignore[arg-type]  # takes bytes
+        plain = socket.create_connection((host.encode("ascii"), port), connect_timeout_s)  # type: ignore[arg-type]  # takes bytes
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self._socket = plain if tls is None else tls.wrap_socket(plain, server_hostname=host)
+            self._socket.settimeout(timeout_s)
         except BaseException:
             plain.close()
             raise
-        self._answers: BufferedReader = self._socket.makefile("rb")
         self.open = True
 
-    def exchange(self, request: bytes) -> tuple[int, bytes]:
-        """Send a whole request; the status and body of its answer.
+    def exchange(self, request: bytes) -> Answer:
+        """Send a whole request; its answer.
 
         Raises ClosedError where there is no answer at all, ConnectionError where it is cut short or unreadable, and
         TimeoutError. The connection is of no further use then.
@@ -54,31 +73,47 @@ class Connection:
     def close(self) -> None:
         """Close it; closing twice does nothing."""
         self.open = False
-        self._answers.close()
         self._socket.close()
 
-    def _answer(self) -> tuple[int, bytes]:
-        line = self._answers.readline(_LONGEST_LINE)
-        if not line:
+    def _answer(self) -> Answer:
+        received = self._socket.recv(_RECEIVED_AT_ONCE)
+        if not received:
             raise ClosedError("the connection was closed without an answer")
-        parts = line.split(None, 2)
-        if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
-            raise ConnectionError(f"not an HTTP answer: {line[:100]!r}")
-        length, keep = None, True
-        while (line := self._answers.readline(_LONGEST_LINE)) not in (b"\r\n", b"\n"):
-            name, colon, value = line.partition(b":")
-            if not colon:
-                raise ConnectionError(f"the answer's headers are cut short at {line[:100]!r}")
-            name, value = name.lower(), value.strip()
-            if name == b"content-length" and value.isdigit():
-                length = int(value)
-            elif name == b"connection" and value.lower() == b"close":
-                keep = False
-        if length is None:
+        while (split := received.find(_END_OF_HEAD)) < 0:
+            more = self._socket.recv(_RECEIVED_AT_ONCE)
+            if not more or len(received) > _MOST_HEAD_BYTES:
+                raise ConnectionError(f"the answer's head is cut short or too long: {received[:100]!r}")
+            received += more
+        head = received[:split]
+        if not head.startswith(b"HTTP/1.") or not head[9:12].isdigit():
+            raise ConnectionError(f"not an HTTP answer: {head[:100]!r}")
+        length = _header(head, b"content-length")
+        if length is None or not length.isdigit():
             raise ConnectionError("the answer does not say how long it is")
-        body = self._answers.read(length)
-        if len(body) < length:
-            raise ConnectionError(f"the answer is cut short: {len(body)} bytes of {length}")
-        if not keep:
+        body = self._body(received[split + len(_END_OF_HEAD) :], int(length))
+        if _header(head, b"connection") == b"close":
             self.close()
-        return int(parts[1]), body
+        return Answer(int(head[9:12]), head, body)
+
+    def _body(self, begun: bytes, length: int) -> bytes | bytearray:
+        """The body, of which some bytes came with the head."""
+        missing = length - len(begun)
+        if missing <= 0:
+            if missing < 0:
+                raise ConnectionError(f"the answer is {-missing} bytes longer than it says")
+            return begun
+        body = bytearray(length)
+        body[: len(begun)] = begun
+        rest = memoryview(body)[len(begun) :]
+        while rest:
+            count = self._socket.recv_into(rest)
+            if not count:
+                raise ConnectionError(f"the answer is cut short: {length - len(rest)} bytes of {length}")
+            rest = rest[count:]
+        return body
+
+
+def _header(head: bytes, name: bytes) -> bytes | None:
+    """The value of a header, by its name in lower case."""
+    _, found, rest = head.lower().partition(b"\r\n" + name + b":")
+    return rest.partition(b"\r\n")[0].strip() if found else None

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 from asof.errors import AsofError
 from asof.manifest import Entity, FeatureView
 from asof.online.faults import CONDITION_FAILED, client_errors, error_code
 from asof.online.layout import ItemLayout, OnlineRow
 from asof.online.retry import RetryPolicy
-
-T = TypeVar("T")
 
 WRITE_RETRY: Final = RetryPolicy(deadline_ms=60_000, base_ms=25, cap_ms=5_000)
 """How long one item is tried before the load fails; a load that failed can be repeated."""
@@ -66,22 +64,34 @@ class OnlineWriter:
         could not be written in time, OnlineStoreError for anything else. Whatever was written stays; a repetition of
         the whole load is safe.
         """
-        layout = ItemLayout(view, entity)
-        done = {True: 0, False: 0}
-        try:
-            with (
-                ThreadPoolExecutor(self._workers, thread_name_prefix="asof-online-writer") as pool,
-                closing(_bounded(pool, self._put, map(layout.item, rows), 2 * self._workers)) as futures,
-            ):
-                for future in futures:
-                    done[future.result()] += 1
-        except AsofError as error:
-            error.add_note(
-                f"Of {view.reference}, at least {done[True]} rows were written and {done[False]} superseded before the "
-                f"load stopped; loading all of them again is safe."
+        layout, shared = ItemLayout(view, entity), _Shared(iter(rows))
+        done = [WriteCounts() for _ in range(self._workers)]
+
+        def work(number: int) -> None:
+            """Rows until there are no more, or until somebody failed."""
+            try:
+                for row in shared:
+                    won = self._put(layout.item(row))
+                    done[number] = WriteCounts(done[number].written + won, done[number].superseded + (not won))
+            except BaseException as error:
+                shared.stop(error)
+                raise
+
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="asof-online-writer") as pool:
+            try:
+                wait([pool.submit(work, number) for number in range(self._workers)])
+            except BaseException as error:  # this thread was interrupted: the others come to an end after their write
+                shared.stop(error)
+                raise
+        counts = WriteCounts(sum(each.written for each in done), sum(each.superseded for each in done))
+        if shared.error is None:
+            return counts
+        if isinstance(shared.error, AsofError):
+            shared.error.add_note(
+                f"Of {view.reference}, {counts.written} rows were written and {counts.superseded} superseded before "
+                f"the load stopped; loading all of them again is safe."
             )
-            raise
-        return WriteCounts(written=done[True], superseded=done[False])
+        raise shared.error
 
     def _put(self, item: dict[str, dict[str, Any]]) -> bool:
         """Puts the item if it is newer than the stored one; returns whether it was."""
@@ -103,20 +113,24 @@ class OnlineWriter:
         return self._retry.start(f"writing {item['sk']['S']} of {item['pk']['S']!r} to {self._table}").call(put)
 
 
-def _bounded(
-    pool: ThreadPoolExecutor, work: Callable[[T], bool], arguments: Iterable[T], limit: int
-) -> Generator[Future[bool], None, None]:
-    """The futures of ``work(argument)`` as they are done, with at most ``limit`` of them under way or waiting."""
-    pending: set[Future[bool]] = set()
-    try:
-        for argument in arguments:
-            pending.add(pool.submit(work, argument))
-            if len(pending) >= limit:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from done
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from done
-    finally:
-        for future in pending:
-            future.cancel()
+class _Shared:
+    """An iterator for several threads, which ends for all of them when one has failed. ``error`` is the first."""
+
+    def __init__(self, rows: Iterator[OnlineRow]) -> None:
+        self._rows = rows
+        self._lock = threading.Lock()
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[OnlineRow]:
+        return self
+
+    def __next__(self) -> OnlineRow:
+        with self._lock:
+            if self.error is not None:
+                raise StopIteration
+            return next(self._rows)
+
+    def stop(self, error: BaseException) -> None:
+        """No more rows for anybody."""
+        with self._lock:
+            self.error = self.error or error

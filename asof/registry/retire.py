@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from asof.errors import RequestError, UnknownFeatureError, VersionInUseError
 from asof.keys import WATERMARK_KEY
 from asof.manifest import FeatureView, Manifest
-from asof.materialize.lease import Lease, Write, acquire
+from asof.materialize.lease import RETIREMENT, Lease, Write, acquire
 from asof.materialize.services import Services
 from asof.names import history_table, staging_table
 from asof.online.faults import CONDITION_FAILED, client_errors, error_code
@@ -30,9 +30,6 @@ from asof.registry.bucket import list_keys
 from asof.registry.publish import read_manifest
 from asof.registry.readers import readers
 from asof.registry.retired import mark_retired, take_mark_back
-
-OWNER: Final = "asof retire"
-"""Who holds the lease of a retired version. A repeated retirement is the same owner, so it need not wait."""
 
 _END_OF_TIME_MS: Final = 253_402_300_799_000  # 9999-12-31T23:59:59Z
 PAGE_ITEMS: Final = 5_000
@@ -125,7 +122,7 @@ def _refuse_in_service(manifest: Manifest, reference: str, drop_history: bool) -
 def _keep_lease(services: Services, reference: str) -> Lease:
     """The view's lease, for good; raises LeaseHeldError while a run is at work."""
     table, clock = services.environment.control_table, services.clock
-    lease = acquire(services.dynamodb, table, reference, OWNER, clock)
+    lease = acquire(services.dynamodb, table, reference, RETIREMENT, clock)
     lease = dataclasses.replace(lease, hold_ms=_END_OF_TIME_MS - clock.now_ms())
     lease.renew()
     return lease

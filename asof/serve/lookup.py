@@ -7,11 +7,12 @@ from typing import Final
 
 from asof.clock import Clock
 from asof.errors import EntityRowsError, RequestError
-from asof.manifest import Column, FeatureReference, Manifest, OnDemandFeatureView, OnDemandInput
+from asof.manifest import Column, Manifest, OnDemandFeatureView
 from asof.on_demand import Function, compile_function, conform
 from asof.online.answers import FeatureStatus, ViewAnswer
 from asof.online.reader import OnlineReader
-from asof.references import Resolved, input_reference, resolve
+from asof.references import Resolved, resolve
+from asof.serve.plan import LookupPlan, lookup_plan
 from asof.serve.response import OnlineColumn, OnlineResponse
 from asof.value_types import parse_type
 
@@ -21,8 +22,6 @@ EntityRows = Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]
 """Join keys and request data: one mapping per row, or one sequence per column."""
 
 _MOST_REQUESTS: Final = 1_024  # callers choose the features, so the number of their combinations has no bound
-
-_Columns = dict[FeatureReference, OnlineColumn]
 
 
 class OnlineLookup:
@@ -35,7 +34,7 @@ class OnlineLookup:
         self._manifest = manifest
         self._reader = reader
         self._clock = clock
-        self._resolved: dict[tuple[tuple[str, ...], bool], Resolved] = {}
+        self._plans: dict[tuple[tuple[str, ...], bool], LookupPlan] = {}
         self._functions: dict[str, Function] = {}
 
     def get_online_features(
@@ -50,47 +49,46 @@ class OnlineLookup:
         StaleFeaturesError, OnlineStoreError where the store has no complete or fresh answer; OnDemandError where a
         function fails.
         """
-        resolved = self.resolve(features, full_feature_names)
+        plan = self._plan(features, full_feature_names)
+        resolved = plan.resolved
         rows = as_rows(entity_rows)
         given = {field.name: _request_column(field, rows) for field in resolved.request_fields}
         now_ms = self._clock.now_ms()
         answers = self._reader.read(resolved.views, rows, now_ms)
-        columns: _Columns = {}
+        columns: list[OnlineColumn] = []
         for answer in answers:
-            columns |= _view_columns(answer)
-        for view in resolved.on_demand:
-            inputs = {each.name: self._input(each, columns, given) for each in view.inputs}
-            columns |= _on_demand_columns(view, self._function(view), inputs, len(rows))
+            columns += _view_columns(answer, plan.names[len(columns) :])
+        for each in plan.computations:
+            inputs = {name: given[name] if place is None else columns[place] for name, place in each.inputs}
+            function = self._function(each.view)
+            columns += _on_demand_columns(each.view, function, inputs, len(rows), plan.names[len(columns) :])
         return OnlineResponse(
-            keys=tuple(_given_column(key.name, [row[key.name] for row in rows]) for key in resolved.join_keys),
-            features=tuple(_renamed(columns[each.reference], each.name) for each in resolved.columns),
+            keys=tuple([_given_column(key.name, [row[key.name] for row in rows]) for key in resolved.join_keys]),
+            features=tuple([columns[place] for place in plan.outputs]),
             as_of_ms={answer.projection.view.reference: answer.as_of_ms for answer in answers},
             now_ms=now_ms,
         )
 
     def resolve(self, features: str | Sequence[str], full_feature_names: bool) -> Resolved:
         """What a request comes to, remembered; raises UnknownFeatureError or RequestError."""
+        return self._plan(features, full_feature_names).resolved
+
+    def _plan(self, features: str | Sequence[str], full_feature_names: bool) -> LookupPlan:
         key = (features,) if isinstance(features, str) else tuple(features), full_feature_names
-        resolved = self._resolved.get(key)
-        if resolved is None:
+        plan = self._plans.get(key)
+        if plan is None:
             resolved = resolve(self._manifest, features, full_feature_names)
             _refuse_offline_views(resolved)
-            if len(self._resolved) >= _MOST_REQUESTS:
-                self._resolved.clear()
-            self._resolved[key] = resolved
-        return resolved
+            if len(self._plans) >= _MOST_REQUESTS:
+                self._plans.clear()
+            plan = self._plans[key] = lookup_plan(self._manifest, resolved)
+        return plan
 
     def _function(self, view: OnDemandFeatureView) -> Function:
         function = self._functions.get(view.reference)
         if function is None:
             function = self._functions[view.reference] = compile_function(view)
         return function
-
-    def _input(self, wanted: OnDemandInput, columns: _Columns, given: Mapping[str, OnlineColumn]) -> OnlineColumn:
-        if wanted.view is None:
-            return given[wanted.name]
-        feature = wanted.feature or wanted.name
-        return columns[input_reference(self._manifest, wanted.view, wanted.version, feature)]
 
 
 def get_online_features(
@@ -162,34 +160,35 @@ def _status(value: object) -> FeatureStatus:
     return FeatureStatus.NULL_VALUE if value is None else FeatureStatus.PRESENT
 
 
-def _view_columns(answer: ViewAnswer) -> _Columns:
-    view = answer.projection.view
-    features = answer.projection.features
-    event_ms = tuple(row.event_ms for row in answer.rows)
-    values = list(zip(*(row.values for row in answer.rows), strict=True)) or [()] * len(features)
-    statuses = list(zip(*(row.statuses for row in answer.rows), strict=True)) or [()] * len(features)
-    return {
-        FeatureReference(view.name, view.version, feature.name): OnlineColumn(
-            feature.name, values[i], statuses[i], event_ms
-        )
-        for i, feature in enumerate(features)
-    }
+def _view_columns(answer: ViewAnswer, names: Sequence[str]) -> list[OnlineColumn]:
+    """The columns of a view's features, in the projection's order; the names are the first of ``names``."""
+    rows = answer.rows
+    if not rows:
+        return [OnlineColumn(name, (), (), ()) for name, _ in zip(names, answer.projection.features, strict=False)]
+    event_ms = tuple([row.event_ms for row in rows])
+    first = rows[0].statuses
+    if all(row.statuses is first for row in rows):  # nearly always: all of them present
+        statuses = [(status,) * len(rows) for status in first]
+    else:
+        statuses = list(zip(*[row.statuses for row in rows], strict=True))
+    values = zip(*[row.values for row in rows], strict=True)
+    # There may be more names: they are those of the views that follow.
+    return [OnlineColumn(*column, event_ms) for column in zip(names, values, statuses, strict=False)]
 
 
 def _on_demand_columns(
-    view: OnDemandFeatureView, function: Function, inputs: Mapping[str, OnlineColumn], count: int
-) -> _Columns:
-    """The view's features, computed row by row."""
+    view: OnDemandFeatureView,
+    function: Function,
+    inputs: Mapping[str, OnlineColumn],
+    count: int,
+    names: Sequence[str],
+) -> list[OnlineColumn]:
+    """The view's features, computed row by row; their names are the first of ``names``."""
     answers = [function({name: column.values[i] for name, column in inputs.items()}) for i in range(count)]
     times = [[t for column in inputs.values() if (t := column.event_ms[i]) is not None] for i in range(count)]
     event_ms = tuple(min(each, default=None) for each in times)
-    columns = {}
-    for feature in view.features:
+    columns = []
+    for name, feature in zip(names, view.features, strict=False):
         values = tuple(answer[feature.name] for answer in answers)
-        reference = FeatureReference(view.name, view.version, feature.name)
-        columns[reference] = OnlineColumn(feature.name, values, tuple(map(_status, values)), event_ms)
+        columns.append(OnlineColumn(name, values, tuple(map(_status, values)), event_ms))
     return columns
-
-
-def _renamed(column: OnlineColumn, name: str) -> OnlineColumn:
-    return column if column.name == name else column._replace(name=name)

@@ -16,6 +16,9 @@ MOST_BODY_BYTES: Final = 1_000_000
 MOST_ENTITIES: Final = 1_000
 MOST_FEATURES: Final = 1_000
 
+_GZIP: Final = b"\x1f"
+"""The first byte of what gzip makes, and of no JSON; what follows it is lost where a gateway takes it for text."""
+
 _KNOWN: Final = frozenset({"features", "feature_service", "entities", "full_feature_names"})
 
 
@@ -83,9 +86,11 @@ def _object(body: bytes) -> dict[str, Any]:
         raise RequestTooLargeError(
             f"the body is {len(body):,} bytes long, and {MOST_BODY_BYTES:,} is the most; ask in parts"
         )
+    if body.startswith(_GZIP):
+        raise RequestError("the body is compressed; send it as it is, without Content-Encoding")
     try:
         text = body.decode()
-        data = json.loads(text, parse_constant=_no_constant)
+        data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_name_twice)
         if "\\u" in text:
             json.dumps(data, ensure_ascii=False).encode()  # an escape can spell half a character
     except (ValueError, RecursionError) as error:
@@ -117,6 +122,19 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON; write it as text")
 
 
+def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; raises RequestError where a name stands in it twice, since nobody can know which one is meant."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise RequestError(f"the name {_shown(name)} stands twice in one object of the body; give it once")
+        found[name] = value
+    return found
+
+
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        return f"a {type(value).__name__} nested too deeply to be shown"
     return text if len(text) <= 80 else text[:77] + "..."

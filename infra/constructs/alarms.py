@@ -113,7 +113,8 @@ class Alarms(Construct):
             each.lower(): machine_metric(machine, f"Executions{each}") for each in ("Failed", "TimedOut", "Aborted")
         }
         total = cloudwatch.MathExpression(
-            expression="failed + timedout + aborted",
+            # Filled: what did not happen has no data, and a sum with something missing is missing itself.
+            expression="FILL(failed, 0) + FILL(timedout, 0) + FILL(aborted, 0)",
             using_metrics=failed,
             label="Runs that failed",
             period=Duration.minutes(5),

@@ -1,4 +1,4 @@
-"""The Glue database, one history and one staging table per view version, and the tables over sources given as paths."""
+"""The Glue database, one staging table per view version, and the tables over sources given as paths."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from asof.offline.tables import table_inputs
 class Catalog(Construct):
     """The tables of a manifest, each under its own name as id. None is touched before ``after`` has agreed.
 
-    A history table is retained when its view leaves the definitions: its partitions are what makes rows visible. The
-    others hold nothing that could be lost.
+    They hold nothing that could be lost. The history tables do, since their partitions are what makes rows visible: a
+    custom resource makes them (infra.constructs.definitions), and nothing deletes them.
     """
 
     def __init__(
@@ -43,6 +43,8 @@ class Catalog(Construct):
         self.database.apply_removal_policy(removal)
         histories = {history_table(view.name, view.version) for view in manifest.feature_views}
         for given in table_inputs(environment, manifest):
+            if given["Name"] in histories:
+                continue
             table = glue.CfnTable(
                 self,
                 given["Name"],
@@ -50,7 +52,7 @@ class Catalog(Construct):
                 database_name=environment.database,
                 table_input=_table_input(given),
             )
-            table.apply_removal_policy(removal if given["Name"] in histories else RemovalPolicy.DESTROY)
+            table.apply_removal_policy(RemovalPolicy.DESTROY)
             table.add_resource_dependency(self.database)
             table.node.add_dependency(after)
 

@@ -1,4 +1,4 @@
-"""The custom resource that stands for the definitions: it checks or publishes them, and refuses a changed meaning."""
+"""The custom resources that stand for the definitions: checked, with tables for their history, and published."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from infra.places import Places
 class DefinitionsResource(Construct):
     """``check``: the stack goes no further where a published version would change its meaning. ``publish``: in force.
 
-    The storage stack checks before it touches a table; the service stack publishes. Each has a function of its own,
-    since only one of them may write.
+    The storage stack checks before it touches a table; the service stack publishes. ``tables``: every version has its
+    history table. Those are no resources of CloudFormation's, which could not take over the table of a view that was
+    removed and comes back: it can neither create nor import what exists in Glue. Each has a function of its own, since
+    each may do something else.
     """
 
     def __init__(
@@ -24,13 +26,13 @@ class DefinitionsResource(Construct):
         scope: Construct,
         name: str,
         *,
-        action: Literal["check", "publish"],
+        action: Literal["check", "tables", "publish"],
         places: Places,
         log_days: int,
     ) -> None:
         super().__init__(scope, name)
         text = places.manifest.to_json()
-        function_name = {"check": "guard", "publish": "registry"}[action]
+        function_name = {"check": "guard", "tables": "tables", "publish": "registry"}[action]
         self.function = Function(
             self,
             "Function",
@@ -46,7 +48,7 @@ class DefinitionsResource(Construct):
             self,
             "Resource",
             service_token=self.function.function.function_arn,
-            resource_type="Custom::AsofDefinitions",
+            resource_type="Custom::AsofHistoryTables" if action == "tables" else "Custom::AsofDefinitions",
             service_timeout=Duration.minutes(6),
             properties={"Action": action, "Fingerprint": hashlib.sha256(text.encode()).hexdigest()},
         )

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from asof.errors import LeaseHeldError, RequestError
 from asof.manifest import FeatureView
-from asof.materialize.events import HOLD_MS, connected, lease_to, request_from
+from asof.materialize.events import HOLD_MS, asked_of, connected, lease_to, request_from
 from asof.materialize.lease import Lease, acquire
 from asof.materialize.ledger import RunRecord
 from asof.materialize.lifecycle import next_run, reader_of
@@ -24,7 +24,7 @@ MOST_CHUNKS: Final = 250
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """``{"request": {...}, "execution": arn}`` -> the state of the run, or ``idle`` where there is nothing to do."""
-    services, asked, execution = connected(), event["request"], event["execution"]
+    services, asked, execution = connected(), asked_of(event["request"]), event["execution"]
     view = find_feature_view(services.manifest, asked["view"])
     planner = request_from(asked).planner(services, view)
     lease = _take(services, view, execution)
@@ -48,7 +48,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "chunks": chunks,
         "idle": record is None,
         "again": left_open,
-        "request": {name: asked[name] for name in ("view", "kind", "start", "end", "chunk") if name in asked},
+        "request": asked,
     }
 
 

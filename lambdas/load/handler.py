@@ -10,6 +10,7 @@ from asof.materialize.events import StageEvent, connected
 from asof.materialize.lease import Lease
 from asof.materialize.load import RENEW_EVERY, online_rows
 from asof.monitor.log import log_line
+from asof.online.client import online_client
 from asof.online.layout import OnlineRow
 from asof.online.writer import OnlineWriter
 
@@ -31,7 +32,7 @@ def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
     stage = StageEvent.of(services, event)
     stage.lease.renew()
     rows = _Timed(islice(online_rows(services, stage.view, event["key"]), event["lines"], None), stage.lease, context)
-    writer = OnlineWriter(services.dynamodb, services.environment.online_table)
+    writer = OnlineWriter(online_client(services.online), services.environment.online_table)
     counts = writer.write(stage.view, services.entity(stage.view), rows)
     print(
         log_line(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from asof.materialize.events import StageEvent, connected
+from asof.errors import LeaseLostError
+from asof.materialize.events import StageEvent, connected, written_by
 from asof.materialize.ledger import RunRecord
 from asof.materialize.lifecycle import publish_run
 from asof.monitor.metrics import QUARANTINED, ROWS, SCANNED_BYTES, TOO_LATE, WRITTEN, metric_line
@@ -17,9 +18,15 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     stage = StageEvent.of(services, event)
     record = stage.run(event["run_id"])
     if record.state != "published":  # else this is a repetition, and the lease may be another's by now
-        written = sum(event.get("loads", {}).get("written", ()))
-        record = publish_run(services, stage.view, stage.lease, record, chunks=stage.committed(record), written=written)
-        print(_metrics(services.environment.name, stage.view.reference, record, services.clock.now_ms()))
+        written = written_by(event, stage.view)
+        chunks = stage.committed(record)
+        try:
+            record = publish_run(services, stage.view, stage.lease, record, chunks=chunks, written=written)
+            print(_metrics(services.environment.name, stage.view.reference, record, services.clock.now_ms()))
+        except LeaseLostError:
+            # Lost to another call with this event, perhaps, which was quicker.
+            if stage.run(event["run_id"]).state != "published":
+                raise
     if event.get("prefix"):
         delete_prefix(services.s3, services.environment.offline_bucket, event["prefix"])
     stage.lease.release()

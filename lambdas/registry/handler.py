@@ -1,7 +1,8 @@
-"""Custom resource: check the definitions, or publish them; a changed meaning fails the deployment.
+"""Custom resource: check the definitions, or publish them, or make their history tables.
 
-The same code is deployed twice: ``guard`` may only read and stands before the storage stack's tables, ``registry``
-publishes.
+The same code is deployed three times, since each may do something else: ``guard`` only reads, and fails the deployment
+where a meaning has changed before the storage stack touches a table; ``tables`` makes the history tables, which outlive
+their stack, and takes over those that are there already; ``registry`` publishes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import boto3
 from asof.deployed import bundled_environment, bundled_manifest
 from asof.manifest import Manifest
 from asof.monitor.log import log_line
+from asof.offline.tables import ensure_history_tables
 from asof.registry.publish import archived_manifest, check, publish
 
 _LONGEST_REASON: Final = 3_000  # CloudFormation takes 4,096 bytes of answer
@@ -42,7 +44,8 @@ def handle(event: dict[str, Any], _context: object) -> None:
 def act(event: dict[str, Any]) -> list[str]:
     """Do what is asked; the references of the versions that are new.
 
-    Raises PublishedVersionError where a published version would change its meaning. A deletion keeps what is published.
+    Raises PublishedVersionError where a published version would change its meaning. A deletion keeps what is published,
+    and every history.
     """
     if event["RequestType"] == "Delete":
         return []
@@ -50,8 +53,13 @@ def act(event: dict[str, Any]) -> list[str]:
     digest = event["ResourceProperties"]["Fingerprint"]
     # On its way back CloudFormation asks for what was before, and may ask the code that came after.
     goes_back = hashlib.sha256(manifest.to_json().encode()).hexdigest() != digest
-    if event["ResourceProperties"]["Action"] == "check":
+    action = event["ResourceProperties"]["Action"]
+    if action == "check":
         return [] if goes_back else check(s3, environment, manifest)
+    if action == "tables":
+        # What was before has its tables, and tables that nobody uses any more hold what runs have committed.
+        made = {} if goes_back else ensure_history_tables(boto3.client("glue"), environment, manifest)
+        return [name for name, change in made.items() if change == "created"]
     return publish(s3, environment, archived_manifest(s3, environment, digest) if goes_back else manifest)
 
 

@@ -48,13 +48,23 @@ def test_every_state_exists_and_is_reached(name: str) -> None:
 
 
 def test_every_failure_ends_in_fail() -> None:
-    """Each state of the run that can fail is caught, told, and ends the execution as failed."""
+    """Each state of the run that can fail is caught, told, and ends the execution as failed, by a task that raises."""
     states = MACHINES["materialize"]["States"]
     for name, state in states.items():
-        if state["Type"] in ("Task", "Map") and name not in ("Fail", "Unload"):
+        if state["Type"] in ("Task", "Map") and name not in ("Fail", "Failed", "Unload"):
             assert [each["Next"] for each in state["Catch"]] == ["Fail"], name
-    assert states["Fail"]["Next"] == "Failed"
-    assert states["Failed"]["Type"] == "Fail"
+    assert (states["Fail"]["Next"], states["FailedAt"]["Next"]) == ("FailedAt", "Failed")
+    assert "Catch" not in states["Failed"]
+
+
+def test_no_execution_ends_in_a_state_that_a_redrive_cannot_leave() -> None:
+    """AWS re-enters a Fail state on a redrive, and fails again."""
+    assert [
+        name
+        for scope in scopes(MACHINES["materialize"])
+        for name, state in scope["States"].items()
+        if state["Type"] == "Fail"
+    ] == []
 
 
 def test_every_task_is_tried_again_with_jitter() -> None:

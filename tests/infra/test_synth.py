@@ -9,7 +9,7 @@ import pytest
 
 from asof.errors import RequestError
 from asof.manifest import Manifest
-from asof.names import history_table
+from asof.names import staging_table
 from infra.environments import ENVIRONMENTS
 from tests.support.manifests import ENTITY, a_source, an_aggregation_view
 from tests.support.synth import definitions, dev_templates, many_views, resources, templates
@@ -40,7 +40,7 @@ def test_a_hundred_views_fit(capsys: pytest.CaptureFixture[str]) -> None:
             print(f"\n{name}: {count} resources for 100 views ({small[name]} for 1)", end="")
     assert all(count < MOST_RESOURCES for count in counts.values())
     assert {name: (counts[name] - small[name]) / 99 for name in counts} == {
-        "asof-dev-storage": 2,  # history and staging table
+        "asof-dev-storage": 1,  # staging table; the history table is made by the custom resource
         "asof-dev-service": 2,  # schedule and alarm
     }
 
@@ -54,14 +54,14 @@ def test_nothing_looks_anything_up() -> None:
 
 @pytest.mark.parametrize("environment", [each.name for each in ENVIRONMENTS])
 def test_what_holds_data_stays(environment: str) -> None:
-    """Buckets, tables, the database and every history table outlive their stack, in every environment."""
+    """Buckets, tables and the database outlive their stack, in every environment; a history is not in it."""
     storage = templates(many_views(2), {"env": environment})[f"asof-{environment}-storage"]
     kept = [each for kind in STATEFUL for each in resources(storage, kind).values()]
     tables = {
         each["Properties"]["TableInput"]["Name"]: each for each in resources(storage, "AWS::Glue::Table").values()
     }
-    kept += [tables[history_table("view_000", 1)], tables[history_table("view_001", 1)]]
-    assert len(kept) == 3 + 2 + 1 + 2
+    assert set(tables) == {staging_table("view_000", 1), staging_table("view_001", 1)}
+    assert len(kept) == 3 + 2 + 1
     assert {(each["DeletionPolicy"], each["UpdateReplacePolicy"]) for each in kept} == {("Retain", "Retain")}
     assert all(
         each["Properties"]["DeletionProtectionEnabled"] for each in resources(storage, "AWS::DynamoDB::Table").values()
@@ -119,5 +119,6 @@ def test_no_table_is_touched_before_the_definitions_are_checked() -> None:
     """A refused change of meaning leaves the catalog as it was."""
     storage = dev_templates()["asof-dev-storage"]
     (check,) = resources(storage, "Custom::AsofDefinitions")
-    for name, table in resources(storage, "AWS::Glue::Table").items():
-        assert check in table["DependsOn"], name
+    for kind in ("AWS::Glue::Table", "Custom::AsofHistoryTables"):
+        for name, table in resources(storage, kind).items():
+            assert check in table["DependsOn"], name

@@ -65,7 +65,8 @@ class Machine:
         if kind == "Fail":
             raise TaskError(_look(given, state["ErrorPath"]), _look(given, state["CausePath"]))
         if kind == "Pass":
-            return _fill(state["Parameters"], given, context), None if state.get("End") else state["Next"]
+            filled = _fill(state["Parameters"], given, context)
+            return _put(given, state.get("ResultPath", "$"), filled), None if state.get("End") else state["Next"]
         work = {"Task": self._task, "Map": self._map}[kind]
         try:
             result = self._with_retries(state, lambda: work(state, given, context))

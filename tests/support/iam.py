@@ -27,7 +27,7 @@ def needs(places: Places, service: str, operation: str, parameters: Mapping[str,
         yield from _s3(places, operation, parameters)
     elif service == "glue":
         database = parameters["DatabaseName"]
-        table = parameters.get("TableName", parameters.get("Name"))
+        table = parameters.get("TableName", parameters.get("Name")) or parameters["TableInput"]["Name"]
         for resource in ("catalog", f"database/{database}", f"table/{database}/{table}"):
             yield f"glue:{operation}", places.arn("glue", resource)
     elif service == "athena":

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from asof.errors import LocalCloudError
 from asof.local.cloudformation import answers
 from asof.local.cloudformation.errors import ValidationError
-from asof.local.cloudformation.model import Request, Stack
+from asof.local.cloudformation.model import ChangeSet, Request, Stack
 from asof.local.cloudformation.provider import tag_map
 from asof.local.cloudformation.service import CloudFormationService
 from asof.local.cloudformation.template import Template, parse
@@ -28,6 +29,19 @@ class CloudFormation:
             if (account, region) not in self._services:
                 self._services[account, region] = self._make(account, region)
             return self._services[account, region]
+
+    def kept(self) -> dict[tuple[str, str], tuple[dict[str, Stack], dict[str, ChangeSet]]]:
+        """The stacks and change sets of each service, to be kept; raises LocalCloudError while one is at work."""
+        busy = [stack.name for stack in self.stacks() if stack.busy]
+        if busy:
+            raise LocalCloudError(f"the local cloud cannot keep stacks that are at work: {', '.join(busy)}")
+        return {place: (service.stacks, service.change_sets) for place, service in self._services.items()}
+
+    def restore(self, kept: dict[tuple[str, str], tuple[dict[str, Stack], dict[str, ChangeSet]]]) -> None:
+        """Take what was kept."""
+        for (account, region), each in kept.items():
+            service = self.service(account, region)
+            service.stacks, service.change_sets = each
 
     def stacks(self) -> list[Stack]:
         """Every stack, deleted ones too."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from asof.clock import SystemClock
 from asof.local.athena import moto_adapter as athena_adapter
@@ -19,8 +20,10 @@ from asof.local.cloudformation.provider import Context
 from asof.local.cloudformation.resources import resource_types
 from asof.local.cloudformation.service import CloudFormationService
 from asof.local.cloudformation.template import split_template_url
+from asof.local.faults import Faults
 from asof.local.server.backend_apps import BackendApps
-from asof.local.services import access_log, alarms, athena_workgroups, bucket_policies, metrics, moto_time
+from asof.local.server.kept import Keeper
+from asof.local.services import access_log, alarms, athena_workgroups, bucket_policies, glue_jobs, metrics, moto_time
 from asof.local.services.access_log import AccessLog
 from asof.local.services.activity import Activity
 from asof.local.services.alarms import Alarms
@@ -36,6 +39,8 @@ from asof.local.services.state_machines.executions import Executions
 from asof.local.services.timeline import Timeline
 from asof.local.services.virtual_clock import VirtualClock
 
+_LOOK_SECONDS: Final = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
@@ -49,14 +54,33 @@ class Assembly:
     access: AccessLog
     athena: Athena
     cloudformation: CloudFormation
+    activity: Activity
+    executions: Executions
+    keepers: Mapping[str, Keeper]
+    named: Mapping[str, object]
+
+    def rest(self, patience_seconds: float) -> bool:
+        """Let what is at work come to its end, and end what only waits; False where that takes too long.
+
+        Nothing may begin any more.
+        """
+        deadline = time.monotonic() + patience_seconds
+        settled = self.activity.settle(patience_seconds)
+        while settled and any(stack.busy for stack in self.stacks()):
+            settled = time.monotonic() < deadline
+            time.sleep(_LOOK_SECONDS)
+        self.executions.stop_all("the local cloud ended")
+        return settled
 
     def stacks(self) -> list[Stack]:
         """Every stack that exists."""
         return [stack for stack in self.cloudformation.stacks() if stack.status != "DELETE_COMPLETE"]
 
 
-def assemble(stack: ExitStack, folder: Path, endpoint: str, account: str, now_ms: int | None) -> Assembly:
-    """The parts, taken apart again when ``stack`` is closed. ``folder`` is theirs alone."""
+def assemble(
+    stack: ExitStack, folder: Path, endpoint: str, account: str, *, now_ms: int | None, faults: Faults
+) -> Assembly:
+    """The parts, taken apart again when ``stack`` is closed. ``folder`` is theirs alone, and ``faults`` meet them."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
     clock = VirtualClock()
@@ -67,33 +91,37 @@ def assemble(stack: ExitStack, folder: Path, endpoint: str, account: str, now_ms
     activity = Activity(clock)
     timeline = Timeline(clock, activity.settle)
 
-    def credentials(role_arn: str, region: str) -> dict[str, str]:
-        given = role_credentials(role_arn, region, account, "lambda")
-        return {name.upper(): value for name, value in given.items()}
-
-    runner = Runner(folder / "functions", endpoint, clock, credentials)
-    stack.callback(runner.close)
+    runner = _runner(stack, folder / "functions", endpoint, account, clock)
+    faults.expire, faults.function_of = runner.expire, runner.function_of
     functions = Functions(runner, store, timeline, activity)
-    executions = Executions(clock, store, activity)
+    executions = Executions(clock, store, activity, stops_at=faults.stops_at)
     callbacks = Callbacks()
     access = AccessLog()
-    athena = Athena(folder / "athena", clock)
+    athena = Athena(folder / "athena", clock, hook=faults.around_query)
     stack.callback(athena.close)
+    activity.watch(athena.resting)
     cloudformation = CloudFormation(_cloudformation(clients, callbacks, endpoint))
     for installed in (
+        *_amendments(),
         moto_time.installed(clock),
         access_log.installed(access),
         metrics.installed(store),
-        alarms.installed(),
         athena_adapter.installed(athena),
-        athena_workgroups.installed(),
-        bucket_policies.installed(),
         functions_adapter.installed(functions),
         state_machines_adapter.installed(executions, activity, clients),
     ):
         stack.enter_context(installed)
-    for source in (Scheduler(timeline, clients, store), Alarms(store, clients), activity):
+    scheduler = Scheduler(timeline, clients, store)
+    for source in (scheduler, Alarms(store, clients), activity):
         timeline.add(source)
+    keepers: dict[str, Keeper] = {
+        "metrics": store,
+        "scheduler": scheduler,
+        "timeline": timeline,
+        "executions": executions,
+        "athena": athena,
+        "cloudformation": cloudformation,
+    }
     return Assembly(
         moto=DomainDispatcherApplication(BackendApps(cloudformation)),
         clock=clock,
@@ -103,7 +131,26 @@ def assemble(stack: ExitStack, folder: Path, endpoint: str, account: str, now_ms
         access=access,
         athena=athena,
         cloudformation=cloudformation,
+        activity=activity,
+        executions=executions,
+        keepers=keepers,
+        named={**keepers, "functions": functions},
     )
+
+
+def _amendments() -> tuple[AbstractContextManager[None], ...]:
+    """What moto lacks, or would only pretend, and needs nothing of the other parts."""
+    return alarms.installed(), athena_workgroups.installed(), bucket_policies.installed(), glue_jobs.installed()
+
+
+def _runner(stack: ExitStack, folder: Path, endpoint: str, account: str, clock: VirtualClock) -> Runner:
+    def credentials(role_arn: str, region: str) -> dict[str, str]:
+        given = role_credentials(role_arn, region, account, "lambda")
+        return {name.upper(): value for name, value in given.items()}
+
+    runner = Runner(folder, endpoint, clock, credentials)
+    stack.callback(runner.close)
+    return runner
 
 
 def _cloudformation(

@@ -10,7 +10,7 @@ from typing import Final
 
 from asof.local.services.virtual_clock import VirtualClock
 
-_LOOK_SECONDS: Final = 0.02
+_LOOK_SECONDS: Final = 0.005
 
 
 class Activity:

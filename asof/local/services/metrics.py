@@ -72,6 +72,14 @@ class Metrics:
             value = float(datum["Value"])
             yield Sample(at_ms, value, value, value, 1.0)
 
+    def kept(self) -> dict[Key, list[Sample]]:
+        """The data points, to be kept."""
+        return self._series
+
+    def restore(self, kept: dict[Key, list[Sample]]) -> None:
+        """Take the data points that were kept."""
+        self._series = kept
+
     def statistic(self, key: Key, statistic: str, from_ms: int, to_ms: int) -> float | None:
         """A statistic (``Sum``, ``p99``, ...) over ``[from_ms, to_ms)``; None where nothing was put."""
         with self._lock:

@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -40,6 +41,14 @@ class Scheduler:
         self._clients = clients
         self._metrics = metrics
         self._since: dict[tuple[str, Any], int] = {}
+
+    def kept(self) -> dict[tuple[str, Any], int]:
+        """Since when each schedule runs, to be kept."""
+        return self._since
+
+    def restore(self, kept: dict[tuple[str, Any], int]) -> None:
+        """Take what was kept."""
+        self._since = kept
 
     def next_ms(self, after_ms: int) -> int | None:
         """When the next schedule fires."""
@@ -91,7 +100,7 @@ class Scheduler:
         oldest_ms = firing.at_ms + int(policy.get("MaximumEventAgeInSeconds", 86_400)) * 1_000
         if firing.attempt <= int(policy.get("MaximumRetryAttempts", 185)) and next_ms <= oldest_ms:
             following = replace(firing, attempt=firing.attempt + 1)
-            self._timeline.at(next_ms, lambda: self._call(following))
+            self._timeline.at(next_ms, partial(self._call, following))
             return
         self._count(firing, "InvocationDroppedCount")
         queue_arn = (firing.target.get("DeadLetterConfig") or {}).get("Arn")

@@ -53,6 +53,17 @@ class Timeline:
         """Do something once, at an instant."""
         heapq.heappush(self._single, (due_ms, next(self._numbers), action))
 
+    def kept(self) -> list[tuple[int, Callable[[], None]]]:
+        """The single actions that are still to be done, to be kept."""
+        with self._lock:
+            return [(due_ms, action) for due_ms, _, action in sorted(self._single, key=lambda each: each[:2])]
+
+    def restore(self, kept: list[tuple[int, Callable[[], None]]]) -> None:
+        """Take the actions that were kept; what was due before now is done now."""
+        self._done_ms = self.clock.now_ms()
+        for due_ms, action in kept:
+            self.at(due_ms, action)
+
     def start(self) -> None:
         """Begin to fire what is due as time passes."""
         self._thread = threading.Thread(target=self._run, daemon=True, name="asof-timeline")

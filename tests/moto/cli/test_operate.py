@@ -238,7 +238,9 @@ def test_a_version_is_retired_when_nobody_reads_it_any_more(cloud: LocalCloud, d
     online = cloud.session().client("dynamodb").scan(TableName=cloud.environment("dev").online_table)
     assert online["Items"] == []
 
-    asof("backfill", old, "--start", "2026-01-01", "--env", "dev", code=3)
+    for command in ("backfill", "materialize"):
+        refused = asof(command, old, "--start", "2026-01-01", "--env", "dev", code=2).stderr
+        assert f"{old} is retired, so no run works on it any more" in " ".join(refused.split())
     definitions.write(DEFINITIONS)
     assert "is retired" in asof("plan", *definitions.path, "--env", "dev", "--no-estimate", code=1).output
     assert "is retired" in asof("apply", *definitions.path, "--env", "dev", code=1).stderr

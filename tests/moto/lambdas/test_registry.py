@@ -116,6 +116,38 @@ def test_a_rollback_of_a_refused_change_is_not_refused(deploy: Deploy) -> None:
     assert deploy(changed, wanted=of(), action="check", RequestType="Update")["Status"] == "SUCCESS"
 
 
+def test_history_tables_are_made_and_taken_over(cloud: LocalCloud, deploy: Deploy) -> None:
+    """A table that is there already, as that of a view that comes back is, keeps its partitions."""
+    glue, database = cloud.session().client("glue"), cloud.environment("test").database
+    answer = deploy(of(), action="tables")
+    assert (answer["Status"], answer["Data"]["New"]) == ("SUCCESS", "airport_departures_v1")
+    table = glue.get_table(DatabaseName=database, Name="airport_departures_v1")["Table"]
+    partition: Any = {"Values": ["2026-01-01", "run"], "StorageDescriptor": table["StorageDescriptor"]}
+    glue.create_partition(DatabaseName=database, TableName="airport_departures_v1", PartitionInput=partition)
+    answer = deploy(of(version=2), action="tables", RequestType="Update")
+    assert answer["Data"]["New"] == "airport_departures_v2"
+    answer = deploy(of(), action="tables", RequestType="Update")
+    assert (answer["Status"], answer["Data"]["New"]) == ("SUCCESS", "")
+    kept = glue.get_partitions(DatabaseName=database, TableName="airport_departures_v1")["Partitions"]
+    assert [each["Values"] for each in kept] == [["2026-01-01", "run"]]
+    assert deploy(of(), action="tables", RequestType="Delete")["Status"] == "SUCCESS"
+    assert len(glue.get_tables(DatabaseName=database)["TableList"]) == 2
+
+
+def test_a_rollback_leaves_history_tables_alone(cloud: LocalCloud, deploy: Deploy) -> None:
+    """Those of before are there, and those of after hold nothing anybody reads."""
+    deploy(of(), action="tables")
+    answer = deploy(of(version=2), wanted=of(), action="tables", RequestType="Update")
+    assert (answer["Status"], answer["Data"]["New"]) == ("SUCCESS", "")
+    names = [
+        each["Name"]
+        for each in cloud.session()
+        .client("glue")
+        .get_tables(DatabaseName=cloud.environment("test").database)["TableList"]
+    ]
+    assert names == ["airport_departures_v1"]
+
+
 def test_what_was_never_published_cannot_be_put_back(deploy: Deploy) -> None:
     answer = deploy(of(), wanted=of(version=9))
     assert answer["Status"] == "FAILED"

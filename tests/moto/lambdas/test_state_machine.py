@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from asof.clock import DAY_MS, ManualClock, iso
+from asof.errors import RequestError, RunFailedError
 from asof.local import LocalCloud
 from asof.materialize.lease import acquire
 from tests.support.asl import Stopped, TaskError
-from tests.support.deployed import Context, Deployed, functions
+from tests.support.deployed import ARN, Context, Deployed, functions
 from tests.support.manifests import HOUR, MINUTE, a_source, an_aggregation_view
 from tests.support.world import World, a_manifest
 
@@ -195,7 +196,7 @@ def test_a_held_lease_is_waited_for(world: World) -> None:
     acquire(services.dynamodb, table, VIEW.reference, "a runner elsewhere", services.clock)
     with pytest.raises(TaskError) as caught:
         Deployed(services).run(**EVENT)
-    assert caught.value.error == "LeaseHeldError"
+    assert "LeaseHeldError" in caught.value.cause
     assert world.store.runs(VIEW.name)[-1].state == "published"
 
 
@@ -254,6 +255,54 @@ def test_publishing_twice_does_not_take_the_lease_back(world: World) -> None:
         call("publish", seen[0])
     other.renew()  # raises where it is lost
     other.release()
+
+
+def test_an_object_that_cannot_be_loaded_fails_the_run_with_its_reason(world: World) -> None:
+    """The watermark stays where it was, so nobody takes missing rows for served ones; the next run loads them."""
+    before = world.store.watermark(VIEW.name)
+    deployed = Deployed(world.store.services)
+    machine = deployed.machine()
+
+    def invoke(parameters: dict[str, Any]) -> Any:
+        if parameters["FunctionName"].endswith("-load"):
+            raise TaskError("OnlineStoreError", json.dumps({"errorMessage": "the table refuses"}))
+        return deployed._invoke(parameters)
+
+    machine.tasks = {**machine.tasks, "lambda:invoke": invoke}
+    with pytest.raises(TaskError, match="1 of 1 objects could not be written") as caught:
+        machine.run(EVENT)
+    assert "the table refuses" in caught.value.cause
+    assert world.store.watermark(VIEW.name) == before
+    assert "the table refuses" in world.store.runs(VIEW.name)[-1].error
+    assert lease_is_free(world)
+    deployed.run(**EVENT)
+    assert [record.state for record in world.store.runs(VIEW.name)] == ["published", "published"]
+
+
+def test_an_execution_that_begins_twice_does_not_ask_for_its_own_run_again(world: World) -> None:
+    """A call of begin whose answer was lost has planned the whole backfill already."""
+    asked = {"view": VIEW.name, "kind": "backfill", "start": iso(NOW - 9 * HOUR), "end": iso(NOW), "chunk": "2h"}
+    with functions(world.store.services) as call:
+        first, second = (call("begin", {"request": asked, "execution": ARN.format("one")}) for _ in range(2))
+    assert first["run_id"] == second["run_id"]
+    assert (first["again"], second["again"]) == (False, False)
+    assert second["lease"]["token"] > first["lease"]["token"]
+
+
+def test_a_failed_execution_begins_again_where_it_is_redriven(world: World) -> None:
+    """And fails where it is not: what tells is how often it was redriven when the failure was recorded."""
+    state = {"request": {"view": VIEW.name, "kind": "incremental"}, "view": VIEW.reference, "run_id": "r"}
+    failed = {"error": {"Error": "X", "Cause": "why"}, "failed": {"execution": {"Id": "arn", "RedriveCount": 1}}}
+    with functions(world.store.services) as call:
+        again = call("fail", {"state": {**state, **failed}, "execution": {"Id": "arn", "RedriveCount": 2}})
+        assert again == state["request"]
+        with pytest.raises(RunFailedError, match="X: why"):
+            call("fail", {"state": {**state, **failed}, "execution": {"Id": "arn", "RedriveCount": 1}})
+
+
+def test_an_input_without_a_view_is_refused_in_words(world: World) -> None:
+    with functions(world.store.services) as call, pytest.raises(RequestError, match="names no view"):
+        call("begin", {"request": {"views": [VIEW.name]}, "execution": ARN.format("one")})
 
 
 def test_a_step_of_an_unknown_run_is_refused(world: World) -> None:

@@ -92,6 +92,17 @@ def test_a_run_that_lost_its_lease_records_nothing_and_releases_nobody_elses(cli
         acquire(client, "control", VIEW, "third", clock)
 
 
+def test_a_lease_that_was_given_back_cannot_be_renewed(client: Any) -> None:
+    """A task that outlives its run must not keep the next one out; giving it back twice changes nothing."""
+    clock = ManualClock(1_000)
+    lease = acquire(client, "control", VIEW, "first", clock)
+    lease.release()
+    lease.release()
+    with pytest.raises(LeaseLostError):
+        lease.renew()
+    assert acquire(client, "control", VIEW, "second", clock).token == lease.token + 2
+
+
 def test_what_is_recorded_is_read_back_whole(client: Any) -> None:
     """Runs, chunks and watermarks round-trip; publishing tells lookups, too."""
     lease = acquire(client, "control", VIEW, "first", ManualClock(0))

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -71,8 +76,82 @@ def test_a_taken_port_is_refused(port: int) -> None:
     assert f"port {port} of 127.0.0.1 cannot be used" in failed.output
 
 
-def test_keeping_state_is_refused_by_name() -> None:
-    """The local cloud does not pretend to keep anything."""
-    refused = asof("up", "--state-dir", "somewhere")
-    assert refused.exit_code == 2
-    assert "keeps its state in memory" in refused.output
+def test_a_state_folder_outlives_the_process(port: int, tmp_path: Path) -> None:
+    """What was made goes on after ``down`` and ``up``; a state of another port is refused, and nothing is started."""
+    where = ("--port", str(port))
+    kept = ("--state-dir", str(tmp_path / "state"))
+    place: Any = {
+        "endpoint_url": f"http://localhost:{port}",
+        "aws_access_key_id": "local",
+        "aws_secret_access_key": "local",
+    }
+    assert asof("up", *where, *kept, "--now", "2026-01-31T12:00:00Z").exit_code == 0
+    try:
+        boto3.client("sqs", "eu-central-1", **place).create_queue(QueueName="q")
+    finally:
+        assert asof("down", *where).output == f"ended; its state is in {tmp_path / 'state' / 'cloud.state'}\n"
+    refused = asof("up", "--port", "1", *kept)
+    assert (refused.exit_code, f"addresses are on port {port}, not on 1" in refused.stderr) == (1, True), refused.stderr
+    up = asof("up", *where, *kept)
+    assert up.exit_code == 0, up.output
+    try:
+        assert "q" in boto3.client("sqs", "eu-central-1", **place).list_queues()["QueueUrls"][0]
+        assert json.loads(asof("status", *where, "--json").output)[0]["now"].startswith("2026-01-31T12:")
+        # Where it cannot be written any more, that is said.
+        (tmp_path / "state").rename(tmp_path / "elsewhere")
+    finally:
+        lost = asof("down", *where)
+    assert lost.exit_code == 1
+    assert "its state was not kept" in lost.stderr
+
+
+@contextmanager
+def answering(port: int, status: int, body: bytes) -> Iterator[None]:
+    """Something that answers every request with the same, or never where the status is 0."""
+    ended = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Answer."""
+            if not status:
+                ended.wait()
+                return
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (200, b"<html>", "is no local cloud"),
+        (404, b"nothing here", "is no local cloud"),
+        (200, b'{"version": "0.0.1", "pid": 1}', "a local cloud of asof 0.0.1 listens there"),
+        (0, b"", "has not answered for"),
+    ],
+)
+def test_a_stranger_on_the_port_is_told_apart(
+    port: int, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, why: str
+) -> None:
+    """Nobody is told that nothing runs where something does, and nothing is started or ended there."""
+    monkeypatch.setattr("asof.local.server.background._ANSWER_SECONDS", 0.2)
+    where = ("--port", str(port))
+    with answering(port, status, body):
+        for command in ("status", "up", "down", "env"):
+            result = asof(command, *where)
+            assert (result.exit_code, why in result.stderr) == (1, True), result.stderr
+    assert f"nothing listens on port {port}" in asof("status", *where).stderr

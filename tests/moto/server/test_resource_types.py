@@ -84,6 +84,7 @@ ALARM = {
     "EvaluationPeriods": 1,
     "ComparisonOperator": "GreaterThanThreshold",
 }
+SCRIPT = {"Name": "glueetl", "ScriptLocation": "s3://b/script.py", "PythonVersion": "3"}
 WORKGROUP = {"EnforceWorkGroupConfiguration": True, "ResultConfiguration": {"OutputLocation": "s3://b/"}}
 
 CASES = [
@@ -119,6 +120,13 @@ CASES = [
     ),
     Case(
         "AWS::Glue::Table", columns("a"), columns("a", "b"), table_columns, (["a"], ["a", "b"]), {"Database": DATABASE}
+    ),
+    Case(
+        "AWS::Glue::Job",
+        {"Name": "types", "Role": "arn:aws:iam::123456789012:role/r", "Command": SCRIPT, "GlueVersion": "5.0"},
+        {"Name": "types", "Role": "arn:aws:iam::123456789012:role/r", "Command": SCRIPT, "Timeout": 7},
+        lambda client: client("glue").get_job(JobName="types")["Job"].get("Timeout"),
+        (None, 7),
     ),
     Case(
         "AWS::Glue::Database",
@@ -372,6 +380,17 @@ def test_is_created_updated_and_deleted(client: ClientOf, case: Case) -> None:
     assert gone(case, client)
     with pytest.raises(ClientError, match="does not exist"):
         cloudformation.describe_stacks(StackName=name)
+
+
+def test_a_glue_job_is_not_run(client: ClientOf) -> None:
+    """There is no Spark here, and no success is made up; a job that does not exist is said not to."""
+    glue = client("glue")
+    glue.create_job(Name="described", Role="arn:aws:iam::123456789012:role/r", Command=SCRIPT)
+    with pytest.raises(ClientError, match=r"does not run Glue jobs.*python -m glue_jobs"):
+        glue.start_job_run(JobName="described")
+    with pytest.raises(ClientError, match="EntityNotFound"):
+        glue.start_job_run(JobName="another")
+    assert glue.get_job_runs(JobName="described")["JobRuns"] == []
 
 
 def gone(case: Case, client: ClientOf) -> bool:

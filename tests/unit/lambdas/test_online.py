@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from base64 import b64encode
 from collections.abc import Iterator
@@ -127,6 +128,8 @@ def test_request_data_reaches_on_demand_features(api: OnlineApi) -> None:
         (b"[" * 100_000, 400, "RequestError", "not JSON"),
         (b'{"features": ["a:b"], "entities": {"k": [NaN]}}', 400, "RequestError", "NaN is not JSON"),
         (b'{"features": ["a:b"], "entities": {"k": ["\\ud800"]}}', 400, "RequestError", "UTF-8"),
+        (gzip.compress(b"{}", mtime=0), 400, "RequestError", "compressed"),
+        (b'{"features": ["a:b"], "entities": {"k": [1], "k": [2]}}', 400, "RequestError", "'k' stands twice"),
         (b" " * (MOST_BODY_BYTES + 1), 413, "RequestTooLargeError", "ask in parts"),
         ([], 400, "RequestError", "it should be an object"),
         ({}, 400, "RequestError", 'either "features"'),

@@ -10,7 +10,7 @@ from asof.clock import DAY_MS
 from asof.errors import RequestError
 from asof.materialize.ledger import Watermark
 from asof.materialize.plan import plan_incremental, plan_range
-from asof.materialize.stages import Check, Commit, Compute, Load, Publish, Run, explain, stages
+from asof.materialize.stages import Run, explain, stages
 from tests.support.manifests import HOUR, a_passthrough_view, a_source, an_aggregation_view
 
 VIEW = an_aggregation_view()
@@ -105,14 +105,25 @@ def test_chunks_partition_the_run_and_publishing_it_leaves_no_gap(
 
 
 def test_explain_prints_the_stages_that_run() -> None:
-    """The same list is executed and printed; an offline-only view is not loaded."""
+    """Every step of every chunk, then those of the run; an offline-only view is not loaded."""
     run = plan_range(
         VIEW, "backfill", (0, 60 * DAY_MS), watermark=None, now_ms=10**12, run_id="r", chunk_ms=31 * DAY_MS
     )
     assert run is not None
-    kinds = [type(stage) for stage in stages(run, VIEW)]
-    assert kinds == [Compute, Check, Commit, Compute, Check, Commit, Load, Publish]
-    text = explain(run, VIEW)
-    assert text.count("compute ") == 2
-    assert "begins 3h earlier, for windows that are open at the start" in text
-    assert Load not in [type(stage) for stage in stages(run, a_passthrough_view(online=False))]
+    steps = [stage.step for stage in stages(run, VIEW)]
+    of_a_chunk = ["count", "quarantine", "compute", "check", "commit"]
+    assert steps == [*of_a_chunk, *of_a_chunk, "load", "publish"]
+    lines = explain(run, VIEW).splitlines()
+    assert "begins 3h earlier, for windows that are open at the start" in lines[1]
+    assert [line.split()[2] for line in lines[2:]] == steps
+    assert [stage.step for stage in stages(run, a_passthrough_view(online=False))][-2:] == ["commit", "publish"]
+
+
+def test_explain_marks_what_is_over() -> None:
+    """What is checked need only be committed; what was computed and never checked is computed anew."""
+    run = plan_range(VIEW, "backfill", (0, 3 * DAY_MS), watermark=None, now_ms=10**12, run_id="r", chunk_ms=DAY_MS)
+    assert run is not None
+    lines = explain(run, VIEW, {0: "committed", 1: "checked", 2: "computed"}).splitlines()[2:]
+    assert ["[x]" in line for line in lines[:5]] == [True] * 5
+    assert ["[x]" in line for line in lines[5:10]] == [True] * 4 + [False]
+    assert not any("[x]" in line for line in lines[10:])

@@ -149,7 +149,7 @@ def test_a_feature_may_not_be_named_as_what_the_caller_gives(taken: str, whose: 
 def test_a_feature_view_is_found_by_name_or_version() -> None:
     assert find_feature_view(FULL, "weather") is WEATHER
     assert find_feature_view(FULL, "weather@v1") is OLD
-    with pytest.raises(UnknownFeatureError, match="weather"):
+    with pytest.raises(UnknownFeatureError, match=r"unknown view .wether.; the nearest names are weather"):
         find_feature_view(FULL, "wether")
     for wrong in ("weather:wind", "speed"):
         with pytest.raises(RequestError, match=r"not a view|on-demand"):

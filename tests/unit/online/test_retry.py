@@ -11,6 +11,8 @@ from botocore.exceptions import (
     ParamValidationError,
     ReadTimeoutError,
 )
+from botocore.loaders import create_loader
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from asof.clock import ManualClock
 from asof.errors import DeadlineExceededError, OnlineStoreError
@@ -62,6 +64,17 @@ def test_waits_double_up_to_the_cap_and_end_at_the_deadline() -> None:
 def test_only_what_may_pass_is_tried_again(error: Exception, retryable: bool) -> None:
     assert is_retryable(error) is retryable
     assert isinstance(error, client_errors())
+
+
+def test_whatever_botocore_tries_again_is_tried_again() -> None:
+    """Throttling, transient errors, and what its table for DynamoDB adds."""
+    legacy = create_loader().load_data("_retry")["retry"]["dynamodb"]["__default__"]["policies"]
+    found = [policy["applies_when"]["response"].get("service_error_code") for policy in legacy.values()]
+    codes = {code for code in found if code}
+    codes |= set(vars(ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"])
+    codes |= set(vars(TransientRetryableChecker)["_TRANSIENT_ERROR_CODES"])
+    assert {code for code in codes if not is_retryable(client_error(code, "x"))} == set()
+    assert is_retryable(client_error("Unheard", "x", status=429))
 
 
 def test_every_error_of_botocore_becomes_an_error_of_asof() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from base64 import b64encode
+from binascii import crc32
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -14,11 +18,14 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asof.errors import DeadlineExceededError, OnlineStoreError, RequestError
 from asof.online.faults import error_code, is_retryable
 from asof.online.retry import RetryPolicy
-from asof.online.signed import Credentials, ServiceError, SignedDynamoDB
+from asof.online.signature import Signer
+from asof.online.signed import Credentials, ServiceError, SignedDynamoDB, _text
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
 
@@ -29,6 +36,13 @@ class Stub(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     answers: ClassVar[list[tuple[int, bytes] | None]] = []
     requests: ClassVar[list[tuple[dict[str, str], bytes, Any]]] = []
+    headers_of_answers: ClassVar[dict[str, str]] = {}
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The date header, as ``ahead_s`` has it."""
+        return super().date_time_string((timestamp or time.time()) + self.ahead_s)
+
+    ahead_s: ClassVar[float] = 0
 
     def do_POST(self) -> None:
         """One call."""
@@ -41,6 +55,8 @@ class Stub(BaseHTTPRequestHandler):
             return
         self.send_response(answer[0])
         self.send_header("content-length", str(len(answer[1])))
+        for name, value in self.headers_of_answers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer[1])
 
@@ -51,7 +67,7 @@ class Stub(BaseHTTPRequestHandler):
 @pytest.fixture
 def stub() -> Iterator[type[Stub]]:
     """A server on a free port of the loopback."""
-    Stub.answers, Stub.requests = [], []
+    Stub.answers, Stub.requests, Stub.headers_of_answers, Stub.ahead_s = [], [], {}, 0
     with ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -103,6 +119,99 @@ def test_bytes_come_back_as_bytes(stub: type[Stub]) -> None:
     with client_of(stub) as client:
         assert client.query(TableName="t")["Items"] == [packed, mark]
         assert client.batch_get_item(RequestItems={})["Responses"] == {"t": [packed]}
+
+
+def test_packed_values_are_written_as_base64(stub: type[Stub]) -> None:
+    """And what a write gives back is restored."""
+    old = {"pk": {"S": "a"}, "v": {"B": b64encode(b"\x01").decode()}}
+    stub.answers = [answer(), answer(Attributes=old)]
+    with client_of(stub) as client:
+        assert client.put_item(TableName="t", Item={"v": {"B": b"\x00\xff"}}) == {}
+        assert client.put_item(TableName="t")["Attributes"]["v"] == {"B": b"\x01"}
+    assert json.loads(stub.requests[0][1])["Item"] == {"v": {"B": "AP8="}}
+
+
+KEYS_OF_REQUESTS = st.lists(
+    st.fixed_dictionaries(
+        {"pk": st.fixed_dictionaries({"S": st.text()}), "sk": st.fixed_dictionaries({"S": st.text()})}
+    )
+)
+
+
+@given(table=st.text(), keys=KEYS_OF_REQUESTS, consistent=st.booleans())
+def test_keys_are_spelled_as_json_has_them(table: str, keys: list[Any], consistent: bool) -> None:
+    request = {"RequestItems": {table: {"Keys": keys, "ConsistentRead": consistent}}}
+    assert json.loads(_text(request)) == request
+
+
+@pytest.mark.parametrize("key", [{"id": {"N": "1"}}, {"pk": {"N": "1"}, "sk": {"S": "a"}}])
+def test_keys_of_other_tables_are_spelled_as_well(key: Any) -> None:
+    request = {"RequestItems": {"t": {"Keys": [key]}}}
+    assert json.loads(_text(request)) == request
+
+
+def test_an_answer_damaged_on_its_way_is_an_error_to_try_again(stub: type[Stub]) -> None:
+    """Its checksum says so, as it does to botocore; the connection is of no further use."""
+    status, body = answer(Items=[])
+    stub.answers = [(status, body), (status, body)]
+    with client_of(stub) as client:
+        stub.headers_of_answers = {"x-amz-crc32": str(crc32(body))}
+        client.query(TableName="t")
+        stub.headers_of_answers = {"x-amz-crc32": str(crc32(body) ^ 1)}
+        with pytest.raises(OSError, match="checksum") as caught:
+            client.query(TableName="t")
+    assert is_retryable(caught.value)
+
+
+def test_a_clock_that_is_off_is_corrected_by_the_services(stub: type[Stub]) -> None:
+    """Refused once for its time, then signed by the service's; the correction is remembered."""
+    stub.ahead_s = 3_600
+    refused = answer(400, __type="x#InvalidSignatureException", message="Signature expired")
+    stub.answers = [refused, answer(Items=[]), answer(Items=[])]
+    with client_of(stub) as client:
+        for _ in range(2):
+            client.query(TableName="t")
+    dates = [datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%S%z") for headers, _, _ in stub.requests]
+    hours = [round((date - datetime.now(timezone.utc)).total_seconds() / 3600) for date in dates]
+    assert hours == [0, 1, 1]
+
+
+def test_a_refusal_that_no_clock_explains_is_not_repeated(stub: type[Stub]) -> None:
+    stub.answers = [answer(400, __type="x#InvalidSignatureException", message="does not match")]
+    with client_of(stub) as client, pytest.raises(ServiceError, match="does not match"):
+        client.query(TableName="t")
+
+
+def test_credentials_are_asked_for_before_each_call(stub: type[Stub]) -> None:
+    """New ones are used at once, with their own key and token."""
+    stub.answers = [answer(Items=[])] * 3
+    given_ones = iter([Credentials("ONE", "a"), Credentials("ONE", "b"), Credentials("TWO", "b", "token")])
+    endpoint = f"http://127.0.0.1:{stub.port}"  # type: ignore[attr-defined]  # set by the fixture
+    with closing(SignedDynamoDB("eu-central-1", lambda: next(given_ones), endpoint=endpoint, timeout_s=5)) as client:
+        for _ in range(3):
+            client.query(TableName="t")
+    authorizations = [headers["authorization"] for headers, _, _ in stub.requests]
+    assert [each.split("Credential=")[1].split("/")[0] for each in authorizations] == ["ONE", "ONE", "TWO"]
+    assert len({each.rpartition("=")[2] for each in authorizations}) == 3
+    assert [headers.get("x-amz-security-token") for headers, _, _ in stub.requests] == [None, None, "token"]
+
+
+def test_calls_at_once_have_connections_of_their_own(stub: type[Stub]) -> None:
+    """And each thread gets the answer to its own call."""
+    stub.answers = [answer(Items=[])] * 40
+    with client_of(stub) as client, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda i: client.query(TableName=f"t{i}"), range(40)))
+    assert answers == [{"Items": []}] * 40
+    assert len({address for _, _, address in stub.requests}) <= 4
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["", "now", "Sat, 21 Nov 2026", "Sat, 21 Nov 2026 03:00:00 GMT+1 x", "Sat, 21 Foo 2026 03:00:00 GMT"],
+)
+def test_a_date_that_is_none_corrects_nothing(date: str) -> None:
+    signer = Signer("h", "eu-central-1", lambda: Credentials("a", "b"))
+    assert signer.correct(date.encode()) is False
 
 
 def test_the_connection_is_kept(stub: type[Stub]) -> None:

@@ -18,6 +18,7 @@ from asof.local.cloudformation.resources.custom_resource import CustomResource
 from asof.local.cloudformation.resources.dynamodb_table import DynamoDBTable
 from asof.local.cloudformation.resources.ecr_repository import ECRRepository
 from asof.local.cloudformation.resources.glue_database import GlueDatabase
+from asof.local.cloudformation.resources.glue_job import GlueJob
 from asof.local.cloudformation.resources.glue_table import GlueTable
 from asof.local.cloudformation.resources.iam_managed_policy import IAMManagedPolicy
 from asof.local.cloudformation.resources.iam_policy import IAMPolicy
@@ -55,6 +56,7 @@ def resource_types(callbacks: Callbacks) -> Callable[[str], ResourceType | None]
         DynamoDBTable(),
         ECRRepository(),
         GlueDatabase(),
+        GlueJob(),
         GlueTable(),
         IAMManagedPolicy(),
         IAMPolicy(),

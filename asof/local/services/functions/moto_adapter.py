@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
 from urllib.parse import unquote
@@ -64,7 +65,7 @@ class Functions:
                 failed = True
             if failed and attempt < len(_RETRY_MS):
                 again_ms = self._now_ms() + _RETRY_MS[attempt]
-                self._timeline.at(again_ms, lambda: self.invoke_later(deployed, payload, attempt + 1))
+                self._timeline.at(again_ms, partial(self.invoke_later, deployed, payload, attempt + 1))
 
         ready = threading.Event()
 

@@ -43,6 +43,7 @@ class FunctionProcess:
         os.close(answers)
         self._buffer = b""
         self.lost = False
+        self._expired = False
 
     def invoke(self, call: Mapping[str, Any], seconds: float) -> dict[str, Any] | None:
         """The answer to a call; None where none came in time. Then, and where the process ended, it is ``lost``.
@@ -73,9 +74,16 @@ class FunctionProcess:
         while content:
             content = content[os.write(self._calls, content) :]
 
-    def _exited(self) -> dict[str, Any]:
+    def expire(self) -> None:
+        """End the process now, as though the time of its invocation were over."""
+        self._expired = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _exited(self) -> dict[str, Any] | None:
         self.lost = True
-        return {"exit": self._process.wait()}
+        code = self._process.wait()
+        return None if self._expired else {"exit": code}
 
     def log(self) -> str:
         """What the function wrote since it was last asked."""

@@ -7,7 +7,8 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,6 +59,8 @@ class Runner:
         self._slots: dict[str, threading.Semaphore] = {}
         self._running: dict[str, int] = {}
         self._numbers = itertools.count()
+        self._at_work: list[tuple[str, FunctionProcess]] = []
+        self._access_keys: dict[str, str] = {}
         self._closed = False
 
     def invoke(self, function: Function, payload: str, reserved: int | None = None) -> tuple[Invocation, str]:
@@ -97,7 +100,8 @@ class Runner:
             "offset_ms": self._clock.offset_ms,
         }
         start = time.monotonic()
-        answer = holder.process.invoke(call, function.timeout_seconds)
+        with self._working(function, holder.process):
+            answer = holder.process.invoke(call, function.timeout_seconds)
         duration_ms = (time.monotonic() - start) * 1_000
         result, error = self._outcome(function, request_id, answer)
         body = holder.process.log()
@@ -110,6 +114,26 @@ class Runner:
         )
         self._give_back(holder)
         return Invocation(request_id, result, error, log, duration_ms), holder.stream
+
+    @contextmanager
+    def _working(self, function: Function, process: FunctionProcess) -> Iterator[None]:
+        entry = (function.name, process)
+        with self._lock:
+            self._at_work.append(entry)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_work.remove(entry)
+
+    def expire(self, name: str) -> None:
+        """End what a function is doing, as its timeout does; raises LocalCloudError where it does nothing."""
+        with self._lock:
+            found = [process for working, process in self._at_work if working == name]
+            for process in found:
+                process.expire()
+        if not found:
+            raise LocalCloudError(f"no invocation of {name} is under way, so none can time out")
 
     def _outcome(self, function: Function, request_id: str, answer: dict[str, Any] | None) -> tuple[str, str | None]:
         """The payload of the response, and ``Unhandled`` where it is an error."""
@@ -142,10 +166,16 @@ class Runner:
         environment = self._environment(function, code, stream)
         return _Idle(key, stream, FunctionProcess(function.handler, environment, code, runtime, log))
 
+    def function_of(self, access_key: str) -> str | None:
+        """The name of the function that has an access key."""
+        return self._access_keys.get(access_key)
+
     def _environment(self, function: Function, code: Path, stream: str) -> dict[str, str]:
+        credentials = self._credentials(function.role_arn, function.region)
+        self._access_keys[credentials["AWS_ACCESS_KEY_ID"]] = function.name
         return {
             **function.environment,
-            **self._credentials(function.role_arn, function.region),
+            **credentials,
             "AWS_ENDPOINT_URL": self._endpoint,
             "AWS_REGION": function.region,
             "AWS_DEFAULT_REGION": function.region,
@@ -175,9 +205,11 @@ class Runner:
             each.process.close()
 
     def close(self) -> None:
-        """End every process."""
+        """End every process, those too that are at work."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
+            for _, process in self._at_work:
+                process.expire()
         for each in idle:
             each.process.close()

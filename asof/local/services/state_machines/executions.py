@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from asof.clock import from_ms
 from asof.errors import LocalCloudError
+from asof.local.faults import When
 from asof.local.services.activity import Activity
 from asof.local.services.functions.emf import Datum
 from asof.local.services.metrics import Metrics
@@ -26,7 +28,15 @@ _QUIET_SECONDS: Final = 0.3
 class Executions:
     """Knows which executions run and what their states came to."""
 
-    def __init__(self, clock: VirtualClock, metrics: Metrics, activity: Activity) -> None:
+    def __init__(
+        self,
+        clock: VirtualClock,
+        metrics: Metrics,
+        activity: Activity,
+        *,
+        stops_at: Callable[[str, When], bool] = lambda _state, _when: False,
+    ) -> None:
+        self._stops_at = stops_at
         self._clock = clock
         self._metrics = metrics
         self._activity = activity
@@ -45,6 +55,19 @@ class Executions:
     def redrives(self, arn: str) -> int:
         """How often an execution was redriven."""
         return self._redriven.get(arn, 0)
+
+    def kept(self) -> tuple[dict[str, int], dict[str, Memory]]:
+        """What a redrive needs to know of executions that have ended, to be kept."""
+        return self._redriven, self._memories
+
+    def restore(self, kept: tuple[dict[str, int], dict[str, Memory]]) -> None:
+        """Take what was kept."""
+        self._redriven, self._memories = kept
+
+    def stop_all(self, cause: str) -> None:
+        """Abort everything that runs; it can be redriven."""
+        for execution in list(self._running.values()):
+            self.stop(execution, "States.Runtime", cause)
 
     def happened(self) -> None:
         """Take note that a state machine does something."""
@@ -73,6 +96,12 @@ class Executions:
         """Nothing runs, or whatever runs only waits for time to pass."""
         quiet = time.monotonic() - max(self._last_event, self._activity.woken) > _QUIET_SECONDS
         return not self._running or (self._activity.waiting > 0 and quiet)
+
+    def passing(self, arn: str, state: str, when: When) -> None:
+        """An execution has entered or left a state; it goes no further where it is to be stopped there."""
+        execution = self._running.get(arn)
+        if execution is not None and self._stops_at(state, when):
+            self.stop(execution, "Stopped", f"injected by the local cloud, {when} {state}")
 
     def stop(self, execution: Any, error: str | None, cause: str | None) -> None:
         """Abort an execution at once; a task that is at work goes on unseen, as on AWS."""

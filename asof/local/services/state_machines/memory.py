@@ -41,8 +41,11 @@ class Memory:
                 self._done[key].extend(outcomes)
             self._known, self._done = self._done, defaultdict(deque)
 
-    def evaluate(self, state: Any, env: Any, evaluate: Callable[[Any, Any], None]) -> None:
-        """Let a state be evaluated, unless it is known what it came to."""
+    def evaluate(self, state: Any, env: Any, evaluate: Callable[[Any, Any], None]) -> bool:
+        """Let a state be evaluated, unless it is known what it came to; whether it was left in the ordinary way.
+
+        What ends after its execution was stopped is not remembered: a redrive does it again, as on AWS.
+        """
         key = (state.name, _text(env))
         with self._lock:
             known = self._known[key].popleft() if self._known[key] else None
@@ -50,8 +53,8 @@ class Memory:
             _left.name = None
             evaluate(state, env)
             known = _outcome(env, state)
-            if known is None:
-                return
+            if known is None or _stopped(env):
+                return False
         else:
             env.states.reset(input_value=copy.deepcopy(known.output))
             if known.following is None:
@@ -60,6 +63,13 @@ class Memory:
                 env.next_state_name = known.following
         with self._lock:
             self._done[key].append(known)
+        return True
+
+
+def _stopped(env: Any) -> bool:
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
+
+    return isinstance(env.program_state(), ProgramStopped)
 
 
 def _text(env: Any) -> str:

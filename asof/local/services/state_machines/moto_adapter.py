@@ -18,6 +18,7 @@ from botocore import xform_name
 from asof.errors import LocalCloudError
 from asof.local.services.activity import Activity
 from asof.local.services.clients import Clients
+from asof.local.services.state_machines import nested
 from asof.local.services.state_machines.executions import Executions
 from asof.local.services.state_machines.memory import leave
 
@@ -37,6 +38,7 @@ def installed(executions: Executions, activity: Activity, clients: Clients) -> I
     with ExitStack() as stack:
         stack.enter_context(patch.dict(default_user_config["stepfunctions"], execute_state_machine=True))
         _tasks(stack, _clients(stack, clients))
+        nested.install(stack)
         _grammar(stack)
         _spelling(stack)
         _waits(stack, activity)
@@ -194,7 +196,7 @@ def _waits(stack: ExitStack, activity: Activity) -> None:
 
 
 def _states(stack: ExitStack, executions: Executions) -> None:
-    """Every state's outcome is remembered for a redrive."""
+    """Every state's outcome is remembered for a redrive, and an execution can be stopped at any state."""
     state = _module("asl.component.state.state")
     choice = _module("asl.component.state.choice.state_choice")
     events = _module("asl.eval.event.event_manager")
@@ -203,10 +205,18 @@ def _states(stack: ExitStack, executions: Executions) -> None:
     def remembered(self: Any, env: Any) -> None:
         if not env.is_running():
             return
-        arn = env.states.context_object.context_object_data["Execution"]["Id"]
-        executions.memory(arn).evaluate(self, env, evaluate)
+        arn = _arn(env)
+        if executions.memory(arn).evaluate(self, env, evaluate):
+            executions.passing(arn, self.name, "after")
+
+    enter = state.CommonStateField._eval_state_input  # noqa: SLF001 # what follows the event of its entry
+
+    def entered(self: Any, env: Any) -> None:
+        executions.passing(_arn(env), self.name, "before")
+        enter(self, env)
 
     stack.enter_context(patch.object(state.CommonStateField, "eval", remembered))
+    stack.enter_context(patch.object(state.CommonStateField, "_eval_state_input", entered))
     for kind in (state.CommonStateField, choice.StateChoice):
         stack.enter_context(patch.object(kind, "_set_next", _leaving(kind._set_next)))  # noqa: SLF001 # replaced
     add_event = events.EventManager.add_event
@@ -218,6 +228,10 @@ def _states(stack: ExitStack, executions: Executions) -> None:
     stack.enter_context(patch.object(events.EventManager, "add_event", noticed))
 
 
+def _arn(env: Any) -> str:
+    return str(env.states.context_object.context_object_data["Execution"]["Id"])
+
+
 def _leaving(set_next: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     def replaced(self: Any, env: Any) -> None:
         set_next(self, env)
@@ -227,7 +241,7 @@ def _leaving(set_next: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]
 
 
 def _executions(stack: ExitStack, executions: Executions) -> None:
-    """Executions get a name, are counted, and can be stopped at once."""
+    """Executions get a name, are counted, know how often they were redriven, and can be stopped at once."""
     models = _module("models")
     backend = models.StepFunctionsParserBackend
     module = _module("backend.execution")
@@ -237,6 +251,14 @@ def _executions(stack: ExitStack, executions: Executions) -> None:
         self: Any, state_machine_arn: str, name: Any = None, execution_input: Any = None, trace_header: Any = None
     ) -> Any:
         return start_execution(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+
+    worker = _module("backend.execution_worker").ExecutionWorker
+    environment = worker._get_evaluation_environment  # noqa: SLF001 # what is replaced
+
+    def with_redrives(self: Any) -> Any:
+        env = environment(self)
+        env.states.context_object.context_object_data["Execution"]["RedriveCount"] = executions.redrives(_arn(env))
+        return env
 
     run = module.Execution.start
 
@@ -257,6 +279,7 @@ def _executions(stack: ExitStack, executions: Executions) -> None:
         executions.stop(self, error, cause)
 
     stack.enter_context(patch.object(backend, "start_execution", start))
+    stack.enter_context(patch.object(worker, "_get_evaluation_environment", with_redrives))
     stack.enter_context(patch.object(module.Execution, "start", begin))
     stack.enter_context(patch.object(module.Execution, "stop", stop))
     stack.enter_context(patch.object(module.BaseExecutionWorkerCommunication, "terminated", end))
