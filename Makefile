@@ -5,25 +5,26 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := $(VENV)/bin
 WORKERS ?= 2
+BENCHMARKS ?= online_reads cold_start materialization point_in_time point_in_time_trino windows
 # CDK looks for node on the PATH; the environment brings one.
 export PATH := $(abspath $(BIN)):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-deploy test test-engines check format lock bench clean
+.PHONY: help demo demo-core test test-engines test-peers check format lock bench clean
 
 help: ## Show what there is
 	@echo "Asof, a serverless feature store for AWS. Targets:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/demo.stamp ## Watch real flights go all the way, on this machine, without an AWS account
+demo: $(VENV)/dev.stamp node_modules/.stamp ## The real cdk deploy against a local cloud, and all it deployed at work (2 minutes)
 	@$(BIN)/python -m examples.flights.demo
 
-demo-deploy: $(VENV)/dev.stamp node_modules/.stamp ## The real cdk deploy against a local cloud, and all it deployed at work
-	@$(BIN)/python -m examples.flights.deployed
+demo-core: $(VENV)/demo.stamp ## A year of flights through the store in one process, without a deployment (1 minute)
+	@$(BIN)/python -m examples.flights.demo_core
 
 test: check ## Lint, types, and all tests, in random order
-	@$(BIN)/python -m pytest -n $(WORKERS) -q
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
 
 check: $(VENV)/dev.stamp node_modules/.stamp ## Lint and types only
 	@$(BIN)/ruff check .
@@ -34,13 +35,16 @@ format: $(VENV)/dev.stamp ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/dev.stamp ## Print the benchmarks' ratios (minutes)
-	@$(BIN)/python -m benchmarks.point_in_time
-	@$(BIN)/python -m benchmarks.windows
-	@$(BIN)/python -m benchmarks.online_codec
+bench: $(VENV)/engines.stamp ## Beside peers and the physical floor: tables, JSON and plots in docs/benchmarks (hours; QUICK=1 for minutes; needs Java)
+	@$(BIN)/python -m benchmarks.peers install
+	@for each in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$each $(if $(QUICK),--quick) || exit; done
 
 test-engines: $(VENV)/engines.stamp node_modules/.stamp ## The same semantics on real engines: Trino, Spark, DynamoDB Local (needs Java 17 and 24 or newer)
-	@$(BIN)/python -m pytest tests/engines -q
+	@ASOF_TEST_ENGINES=duckdb,trino,spark,dynamodb $(BIN)/python -m pytest tests/engines -q
+
+test-peers: $(VENV)/dev.stamp node_modules/.stamp ## Feast's own remote client reads the deployed API (installs Feast beside, 740 MB)
+	@$(BIN)/python -m benchmarks.peers install feast
+	@ASOF_TEST_ENGINES=feast $(BIN)/python -m pytest tests/peers -q
 
 lock: ## Renew the locks (needs uv); they carry hashes and no registry's address
 	uv pip compile pyproject.toml --extra demo --group build --universal --python-version 3.11 \
@@ -49,6 +53,7 @@ lock: ## Renew the locks (needs uv); they carry hashes and no registry's address
 		--generate-hashes --no-header -o requirements-dev.lock -q
 	uv pip compile --group engines -c requirements-dev.lock --universal --python-version 3.11 \
 		--generate-hashes --no-header -o requirements-engines.lock -q
+	$(BIN)/python -m benchmarks.peers lock
 
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -16,7 +16,8 @@ carrier_punctuality = FeatureView(
     ],
     schedule="1h",
     publish_delay="5m",
-    freshness="3h",
+    # New York sleeps: up to 6.4 hours of a night nothing leaves, and up to 1.1 hours more pass until the next run.
+    freshness="8h",
     description="An airline's departures, their mean delay in minutes, and the share that left 15 minutes late or more",
     owner="flight-ops",
 )

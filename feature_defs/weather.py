@@ -16,6 +16,7 @@ airport_weather = FeatureView(
     ],
     schedule="1h",
     ttl="3h",
+    # The airports observe every hour, by night too, and report within the hour; two hours is as old as it should get.
     freshness="3h",
     description="The latest observation, as long as it is not older than three hours",
     owner="flight-ops",

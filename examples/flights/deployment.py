@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,12 +16,12 @@ from botocore.awsrequest import AWSRequest
 
 from asof.errors import LocalCloudError
 from asof.names import Environment
+from examples.flights import cdk
+from examples.flights.cdk import ROOT, Watcher, unwatched
 
-ROOT: Final = Path(__file__).parents[2]
 _RUN_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.2
 _ANSWER_SECONDS: Final = 30.0
-_SHOWN_CHARACTERS: Final = 4_000
 
 
 class Deployment:
@@ -48,49 +44,20 @@ class Deployment:
         make: Any = self._session.client
         return make(service, region_name=self.environment.region)
 
-    def bootstrap(self) -> str:
+    def bootstrap(self, watch: Watcher = unwatched) -> str:
         """Prepare the account for the CDK, as one does once; the account's address."""
         account = f"aws://{self.environment.account}/{self.environment.region}"
         # Not where the app is: the command would build it first, for nothing.
-        self._cdk(self._folder, "bootstrap", account)
+        cdk.run(self._folder, self._folder, "bootstrap", account, watch=watch)
         return account
 
-    def deploy(self) -> None:
+    def deploy(self, watch: Watcher = unwatched) -> None:
         """Deploy all stacks of the environment."""
         output = str(self._folder / "cdk.out")
         context = ("-c", f"env={self.environment.name}", "-c", f"definitions={self._definitions}")
-        self._cdk(ROOT, "deploy", "--all", *context, "--require-approval", "never", "--output", output)
-
-    def _cdk(self, where: Path, *arguments: str) -> None:
-        """Run the CDK's command line as it is; raises LocalCloudError with what it said where it fails."""
-        command = ROOT / "node_modules" / ".bin" / "cdk"
-        if not command.exists():
-            raise LocalCloudError(f"the CDK's command line is not in {command.parent}; install it with: npm ci")
-        environment = {
-            **os.environ,
-            # cdk.json says "python app.py", and node comes with this Python's environment.
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            # A home of its own: the command line remembers which account belongs to which credentials.
-            "HOME": str(self._folder),
-            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
-            "NODE_NO_WARNINGS": "1",
-            "CDK_DISABLE_CLI_TELEMETRY": "true",
-        }
-        words = [str(command), *arguments, "--ci", "--no-notices"]
-        # A session of its own, so that what the command starts can be ended together with it.
-        process = subprocess.Popen(  # noqa: S603 # the project's own command line
-            words, cwd=where, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            told, _ = process.communicate()
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        if process.returncode:
-            shown = told[-_SHOWN_CHARACTERS:]
-            raise LocalCloudError(f"cdk {arguments[0]} ended with exit code {process.returncode}:\n{shown}")
+        words = ("deploy", "--all", *context, "--require-approval", "never", "--output", output)
+        watch("building the app", None, None)
+        cdk.run(ROOT, self._folder, *words, watch=watch)
 
     def resources(self) -> dict[str, int]:
         """How many resources each of the environment's stacks has."""
@@ -99,17 +66,36 @@ class Deployment:
         ours = sorted(name for name in stacks if name.startswith(self.environment.named("")))
         return {name: len(client.describe_stack_resources(StackName=name)["StackResources"]) for name in ours}
 
-    def run_machine(self, name: str, given: Mapping[str, Any]) -> None:
-        """Start a state machine and wait for its end; raises LocalCloudError where it fails."""
+    def run_machine(self, name: str, given: Mapping[str, Any], watch: Watcher = unwatched) -> None:
+        """Start a state machine and wait for its end; raises LocalCloudError where it fails.
+
+        Watched are the runs of ``materialize`` that are at work meanwhile, and the state each of them is in.
+        """
         client = self.client("stepfunctions")
         arn = client.start_execution(stateMachineArn=self._machine(name), input=json.dumps(given))["executionArn"]
         deadline = time.monotonic() + _RUN_SECONDS
         while (found := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
             if time.monotonic() > deadline:
                 raise LocalCloudError(f"{arn} is still at work after {_RUN_SECONDS:g} s")
+            if watch is not unwatched:
+                watch(", ".join(self._at_work()), None, None)
             time.sleep(_LOOK_SECONDS)
         if found["status"] != "SUCCEEDED":
             raise LocalCloudError(f"{arn} is {found['status']}: {found.get('error')}: {found.get('cause')}")
+
+    def _at_work(self) -> list[str]:
+        """The runs at work and the state each is in: ``airport_weather: Query``."""
+        client, machine = self.client("stepfunctions"), self._machine("materialize")
+        shown = []
+        for each in client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
+            arn = each["executionArn"]
+            events = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=50)["events"]
+            entered = [
+                each["stateEnteredEventDetails"]["name"] for each in events if "stateEnteredEventDetails" in each
+            ]
+            view = json.loads(client.describe_execution(executionArn=arn)["input"])["view"]
+            shown.append(f"{view}: {entered[0] if entered else 'begins'}")
+        return sorted(shown)
 
     def executions(self, name: str) -> list[str]:
         """The status of each execution of a state machine, the newest first."""
@@ -123,7 +109,7 @@ class Deployment:
         credentials = self._session.get_credentials()
         if credentials is None:
             raise LocalCloudError("no AWS credentials are set; the local cloud's client_environment() has some")
-        url, data, headers = self._api() + path, json.dumps(body).encode(), {"content-type": "application/json"}
+        url, data, headers = self.url() + path, json.dumps(body).encode(), {"content-type": "application/json"}
         signed = AWSRequest("POST", url, data=data, headers=headers)
         SigV4Auth(credentials, "execute-api", self.environment.region).add_auth(signed)
         sent = urllib.request.Request(url, data, dict(signed.headers), method="POST")  # noqa: S310 # the API's address
@@ -141,13 +127,14 @@ class Deployment:
         found = self.client("cloudwatch").describe_alarms(AlarmNames=[self.environment.named(name)])["MetricAlarms"]
         return str(found[0]["StateValue"])
 
-    def _machine(self, name: str) -> str:
-        where = self.environment
-        return f"arn:aws:states:{where.region}:{where.account}:stateMachine:{where.named(name)}"
-
-    def _api(self) -> str:
+    def url(self) -> str:
+        """The HTTP API's address, as the stack's output has it."""
         if self._url is None:
             stack = self.client("cloudformation").describe_stacks(StackName=self.environment.named("service"))
             outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Stacks"][0]["Outputs"]}
             self._url = outputs["ApiUrl"]
         return self._url
+
+    def _machine(self, name: str) -> str:
+        where = self.environment
+        return f"arn:aws:states:{where.region}:{where.account}:stateMachine:{where.named(name)}"
