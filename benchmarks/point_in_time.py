@@ -1,174 +1,128 @@
-"""Point-in-time joins over local Parquet: Asof against DuckDB's own ASOF JOIN, in time and in peak memory.
+"""Point-in-time joins on one machine: Asof beside Feast, DuckDB's ASOF JOIN and Polars, over the same Parquet files.
 
-Run: ``python -m benchmarks.point_in_time``; ``--help`` lists the sizes. Every measurement is a process of its own, from
-opening the files to the whole answer as an Arrow table; contestants take turns, and the table shows medians. Before an
-answer's time counts, a sample of its rows is compared with a range join and a sort. Only ratios within one run are
-worth comparing between machines, and on a busy one those of processor time and memory. DuckDB's plain ASOF JOIN
-answers ``served`` wrongly where rows come late; it stays in the table, with its share of wrong rows, because its speed
-is the bar.
+Run: ``python -m benchmarks.point_in_time [--quick]``. Every run is a process of its own, from entity rows in memory and
+cold code to the whole answer as an Arrow table; contestants take turns. All rows of every answer are compared with the
+right ones before its time counts. The rule is Feast's (``event``), which all of them can answer, and once Asof's own
+(``served``), beside ASOF JOINs that order by availability as one would write them. Only ratios within a run travel.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import math
-import resource
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
-import duckdb
+from benchmarks.support.harness import Contestant, Limits, Outcome, contest
+from benchmarks.support.plot import bars
+from benchmarks.support.point_in_time_data import Data
+from benchmarks.support.point_in_time_generate import generate
+from benchmarks.support.point_in_time_oracle import wrong_rows
+from benchmarks.support.report import FOLDER, outcome_json, print_outcomes, write_json
 
-from benchmarks.support.point_in_time_contestants import CONTESTANTS, AsOf, wrong_rows
-from benchmarks.support.point_in_time_data import Data, generate
-
-SAMPLE = 500
-BAR = "asof_all_columns"
+_MODULES: Final = "benchmarks.support.point_in_time_"
+CONTESTANTS: Final = (
+    Contestant("asof", f"{_MODULES}asof:asof"),
+    Contestant("duckdb asof join", f"{_MODULES}asof:duckdb_asof"),
+    Contestant("polars join_asof", f"{_MODULES}polars:join_asof", "polars"),
+    Contestant("feast duckdb", f"{_MODULES}feast:on_duckdb", "feast"),
+    Contestant("feast dask", f"{_MODULES}feast:on_dask", "feast"),
+)
+SERVED: Final = CONTESTANTS[:3]
+PACKAGES: Final = {"": ("duckdb", "pyarrow", "numpy"), "polars": ("polars",), "feast": ("feast", "duckdb", "dask")}
+MILLION: Final = 1_000_000
+TTL_DAYS: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """Medians of one contestant: seconds by the clock and of processors, peak resident megabytes.
+class Case:
+    """A size, what it is called, and by which rule it is asked."""
 
-    ``wrong`` is the share of the sampled rows that are wrong.
-    """
-
-    seconds: float
-    processor: float
-    megabytes: float
-    wrong: float
+    title: str
+    data: Data
+    as_of: str = "event"
 
 
-def measure(data: Data, names: Sequence[str], as_of: AsOf, runs: int, threads: int) -> dict[str, Result]:
-    """Each contestant's result over the same files."""
-    wrong = {name: _process(data, name, as_of, threads, check=True)[0] / SAMPLE for name in names}
-    taken: dict[str, list[list[float]]] = {name: [] for name in names}
-    for _ in range(runs):
-        for name in names:
-            taken[name].append(_process(data, name, as_of, threads, check=False))
-    results = {}
-    for name in names:
-        seconds, processor, megabytes = (statistics.median(each) for each in zip(*taken[name], strict=True))
-        results[name] = Result(seconds, processor, megabytes, wrong[name])
-    return results
-
-
-def _process(data: Data, name: str, as_of: AsOf, threads: int, *, check: bool) -> list[float]:
-    """Seconds, processor seconds and megabytes of a run in a process of its own; with ``check``, its wrong rows."""
-    task = dataclasses.asdict(data) | {"folder": str(data.folder)}
-    arguments = ["--worker", json.dumps({"data": task, "name": name, "as_of": as_of, "check": check})]
-    command = [sys.executable, "-m", "benchmarks.point_in_time", "--threads", str(threads), *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    result: list[float] = json.loads(done.stdout)
-    return result
-
-
-def work(task: str, threads: int) -> list[float]:
-    """What a measuring process does."""
-    given = json.loads(task)
-    data = Data(**given["data"] | {"folder": Path(given["data"]["folder"])})
-    with duckdb.connect() as connection:
-        connection.execute(f"SET threads = {threads}")
-        connection.execute("SET enable_progress_bar = false")
-        start, processor = time.perf_counter(), time.process_time()
-        answer = CONTESTANTS[given["name"]](connection, data, given["as_of"])
-        seconds, processor = time.perf_counter() - start, time.process_time() - processor
-    if given["check"]:
-        return [wrong_rows(answer, data, given["as_of"], SAMPLE)]
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-    return [seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6]
-
-
-def compare(options: argparse.Namespace, folder: Path) -> None:
-    """The comparison with DuckDB's ASOF JOIN, for each number of rows per entity and both rules."""
-    for rows_per_entity in options.rows_per_entity:
-        data = _data(options, folder / f"rows_per_entity_{rows_per_entity}", rows_per_entity=rows_per_entity)
-        generate(data)
-        print(f"\n{data.entity_rows:,} entity rows, {data.views} views, {data.rows:,} feature rows in total, ", end="")
-        print(f"{data.features} features, {rows_per_entity:,} rows per entity, ttl {data.ttl_days or 'none'}")
-        print(f"{'rule':8}{'contestant':20}", end="")
-        print(*(f"{each:>9}{'ratio':>7}" for each in ("seconds", "cpu s", "MB")), f"{'wrong rows':>12}", sep="")
-        for as_of in options.as_of:
-            results = measure(data, options.contestants, as_of, options.runs, options.threads)
-            bar = results.get(BAR)
-            for name, result in results.items():
-                print(f"{as_of:8}{name:20}", end="")
-                for value in ("seconds", "processor", "megabytes"):
-                    own = getattr(result, value)
-                    ratio = f"{own / getattr(bar, value):.2f}" if bar else ""
-                    print(f"{own:9.{0 if value == 'megabytes' else 2}f}{ratio:>7}", end="")
-                print(f"{result.wrong:12.1%}", flush=True)
-
-
-def grow(options: argparse.Namespace, folder: Path) -> None:
-    """How time grows with size where one entity owns a tenth of all rows."""
-    print(
-        f"\nOne entity owns a tenth of all rows; ttl {options.ttl_days or 'none'}; 'per n log n' is 1.00 at the start"
+def full(folder: Path, seed: int) -> Iterator[Case]:
+    """The sizes of the full run."""
+    small = Data(folder / "small", MILLION, 10_000, 2, ttl_days=TTL_DAYS, seed=seed)
+    large = Data(folder / "large", 10 * MILLION, 100_000, 3, ttl_days=TTL_DAYS, seed=seed)
+    yield Case("10k x 1M, 2 views, ttl", small)
+    yield Case("100k x 10M, 3 views, ttl", large)
+    yield Case("100k x 10M, 3 views, ttl, as served", large, "served")
+    for per_entity in (1_000, 10_000):
+        for ttl, words in ((TTL_DAYS, "ttl"), (0, "no ttl")):
+            place = folder / f"long_{per_entity}_{ttl}"
+            data = Data(place, 10 * MILLION, 100_000, 1, rows_per_entity=per_entity, ttl_days=ttl, seed=seed)
+            yield Case(f"100k x 10M, {per_entity:,} rows per entity, {words}", data)
+    yield Case(
+        "100k x 10M, one entity owns a tenth", Data(folder / "owner", 10 * MILLION, 100_000, 1, owner=0.1, seed=seed)
     )
-    print(f"{'rule':8}{'contestant':20}{'rows':>12}{'seconds':>9}{'per n log n':>12}{'MB':>8}{'wrong rows':>12}")
-    first: dict[tuple[str, str], float] = {}
-    for rows in (options.growth_rows // 2**step for step in (3, 2, 1, 0)):
-        data = _data(
-            options,
-            folder / f"owner_{rows}",
-            rows=rows,
-            entity_rows=rows // 50,
-            views=1,
-            rows_per_entity=100,
-            owner=0.1,
-        )
-        generate(data)
-        for as_of in options.as_of:
-            for name, result in measure(data, ("native", "athena"), as_of, options.runs, options.threads).items():
-                unit = result.seconds / (rows * math.log2(rows))
-                relative = unit / first.setdefault((as_of, name), unit)
-                print(f"{as_of:8}{name:20}{rows:12,}{result.seconds:9.2f}{relative:12.2f}", end="")
-                print(f"{result.megabytes:8.0f}{result.wrong:12.1%}", flush=True)
 
 
-def _data(options: argparse.Namespace, folder: Path, **changes: float) -> Data:
-    given = {field: getattr(options, field) for field in ("rows", "entity_rows", "views", "features", "late")}
-    return Data(folder, **given | {"owner": 0.0, "ttl_days": options.ttl_days, "seed": options.seed} | changes)
+def quick(folder: Path, seed: int) -> Iterator[Case]:
+    """Sizes of about a minute in all."""
+    small = Data(folder / "small", 60_000, 1_000, 2, ttl_days=TTL_DAYS, seed=seed)
+    yield Case("1k x 60k, 2 views, ttl", small)
+    yield Case("1k x 60k, 2 views, ttl, as served", small, "served")
+    yield Case(
+        "2k x 200k, 1,000 rows per entity", Data(folder / "long", 200_000, 2_000, 1, rows_per_entity=1_000, seed=seed)
+    )
+
+
+def run(case: Case, contestants: Sequence[Contestant], runs: int, limits: Limits) -> list[Outcome]:
+    """The outcomes of a size, printed."""
+    generate(case.data)
+    print(f"\n{case.title}", flush=True)
+    judge = partial(wrong_rows, case.data, case.as_of)
+    outcomes = contest(contestants, case.data.task(case.as_of), judge, runs, limits)
+    print_outcomes(outcomes, case.data.entity_rows)
+    return outcomes
+
+
+def main() -> None:
+    """Measure, print, and write what was found."""
+    given = arguments()
+    runs = given.runs or (3 if given.quick else 5)
+    limits = Limits(given.seconds, given.megabytes)
+    asked = [each for each in CONTESTANTS if each.name in given.contestants]
+    results: dict[str, dict[str, Any]] = {}
+    groups: dict[str, list[Outcome]] = {}
+    with tempfile.TemporaryDirectory(prefix="asof-benchmark-") as temporary:
+        folder = given.folder or Path(temporary)
+        for case in (quick if given.quick else full)(folder, given.seed):
+            taking_part = [each for each in asked if case.as_of == "event" or each in SERVED]
+            groups[case.title] = run(case, taking_part, runs, limits)
+            found = [outcome_json(each) for each in groups[case.title]]
+            results[case.title] = {**case.data.task(case.as_of), "outcomes": found}
+            del results[case.title]["data"]["folder"]
+    name = "point_in_time_quick" if given.quick else "point_in_time"
+    write_json(name, results, PACKAGES, given.output)
+    for measure, unit in (("seconds", "seconds"), ("megabytes", "peak MB")):
+        values = {title: {_label(each): each.value(measure) for each in row} for title, row in groups.items()}
+        bars(given.output / f"{name}_{measure}.svg", f"Point-in-time join: {unit}", values, unit, log=True)
+
+
+def _label(outcome: Outcome) -> str:
+    return f"{outcome.contestant} (wrong)" if outcome.wrong else outcome.contestant
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
+    names = [each.name for each in CONTESTANTS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.point_in_time", description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000, help="feature rows of all views together")
-    parser.add_argument("--entity-rows", type=int, default=100_000)
-    parser.add_argument("--views", type=int, default=3)
-    parser.add_argument("--features", type=int, default=10, help="per view")
-    parser.add_argument("--rows-per-entity", type=int, nargs="+", default=[100, 1_000, 10_000], metavar="N")
-    parser.add_argument("--late", type=float, default=0.05, help="share of rows known up to a day after their event")
-    parser.add_argument("--ttl-days", type=int, default=0, help="0 for none")
-    parser.add_argument("--growth-rows", type=int, default=2_000_000, help="greatest size of the growth table; 0: none")
-    parser.add_argument("--as-of", nargs="+", choices=("served", "event"), default=["served", "event"])
-    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=["native", BAR, "asof_features"])
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="small sizes, three runs")
+    parser.add_argument("--runs", type=int, help="per contestant and size; default 5")
+    parser.add_argument("--contestants", nargs="+", choices=names, default=names)
+    parser.add_argument("--seconds", type=float, default=120.0, help="limit of a run")
+    parser.add_argument("--megabytes", type=int, default=12_000, help="limit of a run")
+    parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
+    parser.add_argument("--output", type=Path, default=FOLDER)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def main() -> None:
-    """Measures and prints."""
-    options = arguments()
-    if options.worker:
-        print(json.dumps(work(options.worker, options.threads)))
-        return
-    with tempfile.TemporaryDirectory(prefix="asof-benchmark-") as folder:
-        if options.rows:
-            compare(options, Path(folder))
-        if options.growth_rows:
-            grow(options, Path(folder))
 
 
 if __name__ == "__main__":

@@ -1,151 +1,102 @@
-"""How the window computation grows with its events, where one entity owns a tenth of them.
+"""How the window computation grows with its events, beside a join of each due row with the events in its windows.
 
-Beside it, the shape that suggests itself: each due row joined with the events in its window. Both answer the same
-question (count, mean and maximum over 1 h and 24 h, each minute of 30 days) on DuckDB with one thread. Times are
-medians, and a ratio is to half as many events: 2 is linear, 4 is quadratic.
-
-Run: ``python -m benchmarks.windows``
+Run: ``python -m benchmarks.windows [--quick]``. A year of hourly grid times, as a backfill computes it on DuckDB with
+bounded memory: the aggregation views of the example flights, and generated events of which one entity owns a tenth
+(count, mean and maximum over 1 hour, 24 hours and 30 days). Both answers are compared before times count, on a part of
+the entities where there are many events.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
+import argparse
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
 
-import duckdb
+import pyarrow.parquet as pq
 
-from asof.manifest import Aggregation, BatchSource, Column, Entity, Feature, FeatureView
-from asof.sql.binding import bind
-from asof.sql.dialects import render
-from asof.sql.queries import expressions
+from benchmarks.support.harness import Contestant, Limits, Outcome, RunFailedError, contest, run_once
+from benchmarks.support.plot import Value, lines
+from benchmarks.support.report import FOLDER, outcome_json, print_outcomes, write_json
+from benchmarks.support.windows_data import flights, generate
 
-MINUTE = 60_000
-HOUR = 60 * MINUTE
-DAYS = 30
-REPEATS = 5
-SIZES = (20_000, 40_000, 80_000, 160_000)
-NAIVE_UP_TO = 160_000
-
-ENTITY = Entity("sensor", (Column("sensor", "Int64"),))
-SOURCE = BatchSource(
-    name="readings",
-    table=None,
-    path="s3://bucket/readings/",
-    timestamp_field="measured",
-    created_timestamp_column=None,
-    date_partition_column=None,
-    lateness_ms=0,
-    columns=(Column("sensor", "Int64"), Column("level", "Float64")),
-)
-AGGREGATIONS = tuple(
-    Aggregation(f"{function}_{hours}h", function, column, hours * HOUR)
-    for hours in (1, 24)
-    for function, column in (("count", None), ("mean", "level"), ("max", "level"))
-)
-VIEW = FeatureView(
-    name="levels",
-    version=1,
-    entity="sensor",
-    source="readings",
-    kind="aggregation",
-    features=tuple(Feature(each.feature, "Int64" if each.function == "count" else "Float64") for each in AGGREGATIONS),
-    aggregations=AGGREGATIONS,
-    step_ms=MINUTE,
-)
-PARAMETERS: dict[str, int | str] = {
-    "from_ms": 0,
-    "to_ms": DAYS * 24 * HOUR,
-    "on_time_ms": 0,
-    "now_ms": DAYS * 24 * HOUR,
-    "known_ms": DAYS * 24 * HOUR,
-    "from_date": "1970-01-01",
-    "to_date": "1970-12-31",
-}
-
-NAIVE = f"""
-    WITH candidates AS (
-        SELECT DISTINCT sensor, changed + (-changed % {MINUTE} + {MINUTE}) % {MINUTE} AS due
-        FROM (
-            SELECT sensor, epoch_ms(measured) + w AS changed
-            FROM src_readings, (VALUES (0), ({HOUR}), ({24 * HOUR})) AS windows(w)
-        )
-    )
-    SELECT c.sensor, due,
-           count(CASE WHEN epoch_ms(measured) > due - {HOUR} THEN 1 END),
-           avg(CASE WHEN epoch_ms(measured) > due - {HOUR} THEN level END),
-           max(CASE WHEN epoch_ms(measured) > due - {HOUR} THEN level END),
-           count(r.sensor), avg(level), max(level)
-    FROM candidates AS c LEFT JOIN src_readings AS r
-      ON r.sensor = c.sensor AND epoch_ms(measured) > due - {24 * HOUR} AND epoch_ms(measured) <= due
-    WHERE due < {DAYS * 24 * HOUR}
-    GROUP BY ALL
-"""
+_MODULE: Final = "benchmarks.support.windows_contestants"
+CONTESTANTS: Final = (Contestant("asof", f"{_MODULE}:asof"), Contestant("range join", f"{_MODULE}:range_join"))
+FULL: Final = (3_125_000, 6_250_000, 12_500_000, 25_000_000, 50_000_000)
+QUICK: Final = (50_000, 100_000, 200_000)
+ENTITIES: Final = 1_000
+QUICK_ENTITIES: Final = 20
+SAMPLE_FROM: Final = 1_000_000
+SAMPLE: Final = 100
+"""Of how many entities one is compared, where there are at least ``SAMPLE_FROM`` events."""
 
 
-def database(events: int) -> duckdb.DuckDBPyConnection:
-    """Events spread over the days; sensor 0 owns a tenth, a thousand others share the rest."""
-    connection = duckdb.connect(config={"threads": 1})
-    connection.execute(
-        f"""
-        CREATE TABLE src_readings AS
-        SELECT CASE WHEN i % 10 = 0 THEN 0 ELSE 1 + (hash(i) % 1000)::bigint END AS sensor,
-               make_timestamp((hash(i * 7 + 1) % {DAYS * 24 * HOUR})::bigint * 1000) AS measured,
-               (hash(i * 13 + 5) % 8000) / 8.0 AS level
-        FROM range({events}) AS numbers(i)
-        """
-    )
-    features = ", ".join(f"{each.name} {'bigint' if each.dtype == 'Int64' else 'double'}" for each in VIEW.features)
-    connection.execute(
-        f"CREATE TABLE levels_v1 (sensor bigint, event_timestamp timestamp, created_timestamp timestamp, "
-        f"available_timestamp timestamp, {features}, event_date varchar, run varchar)"
-    )
-    return connection
+def run(title: str, task: dict[str, Any], events: int, runs: int, limits: Limits) -> list[Outcome]:
+    """The outcomes over one source, printed."""
+    print(f"\n{title}: {events:,} events", flush=True)
+    compared = task | {"only": SAMPLE if events >= SAMPLE_FROM else None}
+    with tempfile.TemporaryDirectory(prefix="asof-windows-") as folder:
+        expected = Path(folder) / "expected.parquet"
+        try:
+            run_once(CONTESTANTS[1], compared, limits, expected)
+        except RunFailedError as error:
+            raise SystemExit(f"there is nothing to compare with: the range join {error}") from error
+        judge = partial(_wrong, expected)
+        outcomes = contest(CONTESTANTS, task | {"only": None}, judge, runs, limits, check=compared)
+    print_outcomes(outcomes, 1)
+    seconds = outcomes[0].value("seconds")
+    if seconds:
+        print(f"  {seconds.median / events * 1e6:.2f} us per event")
+    return outcomes
 
 
-def median(action: Callable[[], int]) -> tuple[float, int]:
-    """The median of the action's seconds, and what it returns."""
-    times, result = [], 0
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        result = action()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times), result
-
-
-def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> Callable[[], int]:
-    """An action that runs the query to its end and returns how many rows it gave."""
-
-    def run() -> int:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE result AS {query}")
-        counted = connection.execute("SELECT count(*) FROM result").fetchone()
-        return int(counted[0]) if counted else 0
-
-    return run
-
-
-def ratio(seconds: float, half: float) -> str:
-    """The growth since half as many events; nothing in the first line."""
-    return f"{seconds / half:.1f}" if half else ""
+def _wrong(expected: Path, answer: Path) -> int:
+    """1 where two digests differ."""
+    return 0 if pq.read_table(expected).equals(pq.read_table(answer)) else 1
 
 
 def main() -> None:
-    """Print a table of seconds and ratios."""
-    compute = bind(render(expressions(VIEW, ENTITY, SOURCE)["compute"], "duckdb"), PARAMETERS)
-    print(f"{'events':>10} {'rows':>10} {'asof s':>8} {'ratio':>6} {'range join s':>13} {'ratio':>6}")
-    last, last_naive = 0.0, 0.0
-    for events in SIZES:
-        connection = database(events)
-        seconds, rows = median(rows_of(connection, compute))
-        line = f"{events:>10,} {rows:>10,} {seconds:>8.2f} {ratio(seconds, last):>6}"
-        last = seconds
-        if events <= NAIVE_UP_TO:
-            naive, naive_rows = median(rows_of(connection, NAIVE))
-            if naive_rows != rows:
-                raise SystemExit(f"the two disagree: {rows} and {naive_rows} rows")
-            line += f" {naive:>13.2f} {ratio(naive, last_naive):>6}"
-            last_naive = naive
-        print(line)
+    """Measure, print, and write what was found."""
+    given = arguments()
+    runs = given.runs or (3 if given.quick else 5)
+    limits = Limits(given.seconds, given.megabytes)
+    report: dict[str, Any] = {}
+    series: dict[str, list[tuple[float, Value]]] = {each.name: [] for each in CONTESTANTS}
+    with tempfile.TemporaryDirectory(prefix="asof-benchmark-") as temporary:
+        folder = given.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for view, (file, events) in flights(folder).items():
+            if not given.quick or view == "carrier_punctuality":
+                outcomes = run(f"flights, {view}", {"file": str(file), "view": view}, events, runs, limits)
+                report[view] = {"events": events, "outcomes": [outcome_json(each) for each in outcomes]}
+        for events in QUICK if given.quick else FULL:
+            task = {
+                "file": str(generate(folder, events, QUICK_ENTITIES if given.quick else ENTITIES)),
+                "view": "levels",
+            }
+            outcomes = run("generated", task, events, runs, limits)
+            report[f"generated {events}"] = {"events": events, "outcomes": [outcome_json(each) for each in outcomes]}
+            for each in outcomes:
+                value = each.value("seconds")
+                if value is not None:
+                    series[each.contestant].append((events, value))
+    name = "windows_quick" if given.quick else "windows"
+    write_json(name, report, {"": ("duckdb",)}, given.output)
+    points = {name: row for name, row in series.items() if row}
+    lines(given.output / f"{name}.svg", "A year of hourly windows", points, "events", "seconds", log=True)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.windows", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes, three runs")
+    parser.add_argument("--runs", type=int, help="per contestant and size; default 5")
+    parser.add_argument("--seconds", type=float, default=300.0, help="limit of a run")
+    parser.add_argument("--megabytes", type=int, default=12_000, help="limit of a run")
+    parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
+    parser.add_argument("--output", type=Path, default=FOLDER)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
