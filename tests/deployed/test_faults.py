@@ -324,8 +324,8 @@ def test_a_source_that_is_missing_is_told_by_name_and_an_empty_one_is_no_error(r
             found = runs.ended(arn)
             assert found["status"] == "FAILED"
             assert "there is no table nyc.weather" in found["cause"]
-            (told,) = (each for each in runs.told() if "failed" in each.splitlines()[0])
-            assert f"a run of {WEATHER} failed" in told
+            # The alarm of failed runs may tell the topic too, where a minute ends meanwhile.
+            (told,) = (each for each in runs.told() if f"a run of {WEATHER} failed" in each)
             assert "there is no table nyc.weather in the Glue catalog" in told
             assert not weather.lease_is_held()
         runs.redrive(arn)
