@@ -3,8 +3,8 @@
 - Instants are integer milliseconds inside a query; ``to_ms`` and ``from_ms`` cross the border. Columns of type
   timestamp have no zone and mean UTC, and whatever is finer than a millisecond is floored.
 - Nothing here divides integers: Trino truncates where DuckDB would give a double.
-- NaN: Trino's ``max`` and ``ORDER BY ... DESC`` rank it below every number, DuckDB's above. ``greatest_number`` and
-  ``descending`` spell out one order for both.
+- NaN: Trino's ``max`` and ``ORDER BY ... ASC NULLS FIRST`` rank it below every number, DuckDB's above; within arrays
+  too. ``greatest_number`` and ``descending`` give one order on both.
 """
 
 from __future__ import annotations

@@ -14,12 +14,24 @@ that wide ROWs are carried along no more rows than the answer has.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sqlglot import exp
 
 from asof.manifest import Entity
-from asof.sql.expressions import ascending, case, column, is_null, name, named, number, sql_type, table
+from asof.sql.expressions import (
+    ascending,
+    case,
+    column,
+    descending,
+    is_null,
+    name,
+    named,
+    number,
+    over,
+    sql_type,
+    table,
+)
 from asof.sql.point_in_time_request import PointInTimeRequest, ViewRequest
 from asof.sql.point_in_time_scan import default, history, key_names, keys, label, relation
 
@@ -88,17 +100,20 @@ def _timeline(request: PointInTimeRequest, entity: Entity, views: tuple[ViewRequ
     return exp.union(entity_rows, *feature_rows, distinct=False, copy=False)
 
 
-def tie_break(view: ViewRequest) -> exp.Order:
-    """The order of feature rows of the same keys, the chosen one last; equals differ in nothing that is asked for."""
-    values = (feature.name for feature in view.declared())
-    order = [ascending(column(each, "h")) for each in ("event_timestamp", "created_timestamp", *values)]
-    return exp.Order(expressions=order)
+def rank(view: ViewRequest, partition: Iterable[exp.Expr] = ()) -> exp.Expr:
+    """A feature row's place, the chosen one's the greatest; equals differ in nothing that is asked for.
+
+    Counted downwards from the greatest: ordered upwards with NULL first, Trino takes NaN for less than every number.
+    """
+    times = ("event_timestamp", "created_timestamp")
+    kinds = [*((each, "Timestamp") for each in times), *((each.name, each.dtype) for each in view.declared())]
+    order = [term for each, dtype in kinds for term in descending(column(each, "h"), dtype)]
+    return exp.Neg(this=over(exp.RowNumber(), partition, order))
 
 
 def _rank(view: ViewRequest) -> exp.Expr:
     """A feature row's place within its keys."""
-    partition: list[exp.Expr] = [column(key.name, "h") for key in view.entity.join_keys]
-    return exp.Window(this=exp.RowNumber(), partition_by=partition, order=tie_break(view))
+    return rank(view, [column(key.name, "h") for key in view.entity.join_keys])
 
 
 def _payload(view: ViewRequest) -> exp.Expr:
@@ -135,8 +150,8 @@ def _news(entity: Entity, views: tuple[ViewRequest, ...], placed: str) -> exp.Se
     ).from_(relation(placed, "t"))
     for place in range(len(views)):
         greatest = exp.ArgMax(this=column(f"p{place}", "t"), expression=_if_part("rank", place))
-        rank = exp.Max(this=_if_part("rank", place))
-        query = query.select(named(greatest, f"p{place}"), named(rank, f"rank{place}"), copy=False)
+        its_rank = exp.Max(this=_if_part("rank", place))
+        query = query.select(named(greatest, f"p{place}"), named(its_rank, f"rank{place}"), copy=False)
     seen = exp.GT(this=column("bucket", "t"), expression=number(0))
     return query.where(seen, copy=False).group_by(*(each.copy() for each in bucket), copy=False)
 

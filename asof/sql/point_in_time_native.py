@@ -22,7 +22,7 @@ from sqlglot import exp
 
 from asof.manifest import Entity
 from asof.sql.expressions import ascending, case, column, is_present, name, named, number, over, table
-from asof.sql.point_in_time import answered, so_far, tie_break, unexpired
+from asof.sql.point_in_time import answered, rank, so_far, unexpired
 from asof.sql.point_in_time_request import PointInTimeRequest, ViewRequest
 from asof.sql.point_in_time_scan import history, key_names, keys, label, relation
 
@@ -117,13 +117,12 @@ def _candidates(request: PointInTimeRequest, view: ViewRequest, newest: str) -> 
         *dict.fromkeys(("event_timestamp", "created_timestamp", request.instant)),
         *(feature.name for feature in view.declared()),
     ]
-    rank = exp.Window(this=exp.RowNumber(), order=tie_break(view))
     same = [
         exp.EQ(this=column(key.name, "h"), expression=column(inner, "n"))
         for key, inner in zip(view.entity.join_keys, key_names(view.entity), strict=True)
     ]
     same.append(exp.EQ(this=column("event_timestamp", "h"), expression=column("e", "n")))
-    rows = history(request, view, *(column(each, "h") for each in columns), named(rank, RANK))
+    rows = history(request, view, *(column(each, "h") for each in columns), named(rank(view), RANK))
     return rows.join(table(newest, "n"), on=exp.and_(*same), join_type="semi", copy=False)
 
 

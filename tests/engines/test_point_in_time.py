@@ -58,3 +58,18 @@ def test_labels_finer_than_the_clock_are_floored(request: pytest.FixtureRequest,
     ]
     view = CaseView("a", entity("user", user_id="Int64"), {"score": "Float64"}, rows, {"a__score": "score"})
     check(Case([{"row_id": 0, "user_id": 1, "label": BASE_MS, "note": None}], [view], label_micros=micros), engine)
+
+
+@pytest.mark.parametrize("kind", ["Float64", "Array<Float64>"])
+def test_nan_is_the_greatest_of_tied_values(engine: Engine, kind: str) -> None:
+    """Rows of equal times are told apart by their values: NaN before any number, any number before NULL."""
+    values = [None, 0.5, float("nan"), float("inf")]
+    rows = [
+        {"user_id": user, "event": BASE_MS, "created": BASE_MS, "available": BASE_MS, "score": score}
+        for user in (1, 2)
+        for score in (values if user == 1 else values[:2])
+        for score in [[score] if kind != "Float64" and score is not None else score]
+    ]
+    view = CaseView("a", entity("user", user_id="Int64"), {"score": kind}, rows, {"a__score": "score"})
+    asked = [{"row_id": user, "user_id": user, "label": BASE_MS, "note": None} for user in (1, 2)]
+    check(Case(asked, [view]), engine)

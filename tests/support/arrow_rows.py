@@ -23,7 +23,7 @@ def arrow_type(glue: str) -> pa.DataType:
     """The Arrow type of one of Glue's; timestamps have microseconds and no zone."""
     if glue.startswith("array<"):
         return pa.list_(arrow_type(glue.removeprefix("array<").removesuffix(">")))
-    return _TYPES[glue]
+    return _TYPES["string" if glue.startswith("varchar(") else glue]
 
 
 def arrow_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> pa.Table:

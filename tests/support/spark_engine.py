@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from asof.offline.spark_session import prepare
+from tests.support.arrow_rows import arrow_table
 from tests.support.engine import Row
 from tests.support.java import java_home
 from tests.support.maven import artifact
@@ -28,16 +29,6 @@ _S3A = (
 )
 """S3 for the Hadoop that pyspark 3.5 brings; Glue has its own."""
 
-_ARROW = {
-    "bigint": pa.int64(),
-    "int": pa.int32(),
-    "double": pa.float64(),
-    "float": pa.float32(),
-    "boolean": pa.bool_(),
-    "string": pa.string(),
-    "timestamp": pa.timestamp("us"),
-    "date": pa.date32(),
-}
 LOCAL_SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -95,10 +86,9 @@ class SparkEngine:
 
     def create(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
         """Make or replace a table; ``columns`` are Glue's types by name."""
-        schema = pa.schema([pa.field(name, arrow_type(kind)) for name, kind in columns.items()])
         self._files += 1
         file = self._folder / f"{self._files}.parquet"
-        pq.write_table(pa.Table.from_pylist([{name: row.get(name) for name in columns} for row in rows], schema), file)
+        pq.write_table(arrow_table(columns, rows), file)
         ddl = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
         self.spark.read.schema(ddl).parquet(str(file)).createOrReplaceTempView(table)
 
@@ -117,13 +107,6 @@ def open_spark() -> Iterator[SparkEngine]:
     """The engine, for a whole test session: it takes seconds to start."""
     with spark_session() as spark, tempfile.TemporaryDirectory(prefix="asof-spark-tables-") as folder:
         yield SparkEngine(spark, Path(folder))
-
-
-def arrow_type(glue: str) -> pa.DataType:
-    """The Arrow type of a Glue type."""
-    if glue.startswith("array<"):
-        return pa.list_(arrow_type(glue.removeprefix("array<").removesuffix(">")))
-    return _ARROW["string" if glue.startswith("varchar(") else glue]
 
 
 def arrow_schema(frame: Any) -> pa.Schema:
