@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -63,12 +65,12 @@ def test_labels_finer_than_the_clock_are_floored(request: pytest.FixtureRequest,
 @pytest.mark.parametrize("kind", ["Float64", "Array<Float64>"])
 def test_nan_is_the_greatest_of_tied_values(engine: Engine, kind: str) -> None:
     """Rows of equal times are told apart by their values: NaN before any number, any number before NULL."""
-    values = [None, 0.5, float("nan"), float("inf")]
+    numbers = [0.5, float("nan"), float("inf")]
+    values: list[Any] = [None, *(numbers if kind == "Float64" else [[each] for each in numbers])]
     rows = [
         {"user_id": user, "event": BASE_MS, "created": BASE_MS, "available": BASE_MS, "score": score}
         for user in (1, 2)
         for score in (values if user == 1 else values[:2])
-        for score in [[score] if kind != "Float64" and score is not None else score]
     ]
     view = CaseView("a", entity("user", user_id="Int64"), {"score": kind}, rows, {"a__score": "score"})
     asked = [{"row_id": user, "user_id": user, "label": BASE_MS, "note": None} for user in (1, 2)]
