@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := $(VENV)/bin
 WORKERS ?= 2
-BENCHMARKS ?= online_reads cold_start materialization point_in_time point_in_time_trino windows
+BENCHMARKS ?= online_reads online_codec cold_start materialization point_in_time point_in_time_trino windows
 # CDK looks for node on the PATH; the environment brings one.
 export PATH := $(abspath $(BIN)):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
