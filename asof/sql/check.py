@@ -24,6 +24,8 @@ from asof.sql.source_rows import any_key_null, work_interval
 
 _TIMES = ("event_timestamp", "created_timestamp", "available_timestamp")
 _MAX_FAILURES = 20
+_PLACE = "#place"
+"""A row's place among its twins; no key can be called so."""
 
 
 def check(view: FeatureView, entity: Entity) -> exp.Select:
@@ -57,7 +59,7 @@ def _attempt(view: FeatureView, entity: Entity) -> exp.Select:
     keys = [column(key.name) for key in entity.join_keys]
     twins = [*keys, column("event_timestamp"), column("created_timestamp")]
     place = over(exp.RowNumber(), twins, [ascending(column("available_timestamp"))])
-    query = exp.select(*keys, *(column(each) for each in _TIMES), named(place, "place")).from_(staging_relation(view))
+    query = exp.select(*keys, *(column(each) for each in _TIMES), named(place, _PLACE)).from_(staging_relation(view))
     return query.where(exp.EQ(this=column("run"), expression=parameter("run")))
 
 
@@ -73,7 +75,7 @@ def _rules(view: FeatureView, entity: Entity) -> Mapping[str, exp.Expr]:
         outside = exp.or_(exp.LTE(this=event, expression=after), exp.GT(this=event.copy(), expression=until))
     return {
         "null_keys": any_key_null(entity),
-        "duplicates": exp.GT(this=column("place"), expression=number(1)),
+        "duplicates": exp.GT(this=column(_PLACE), expression=number(1)),
         "out_of_range": exp.or_(is_null(column("event_timestamp")), outside),
         "unavailable": exp.or_(is_null(available), exp.GT(this=to_ms(available), expression=parameter("now_ms"))),
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from asof.manifest import Column
 from tests.duckdb.compute.harness import both, compute, connection, create_source, create_tables, parameters_of, stage
 from tests.support.compute_cases import COPIED, START_MS, WINDOWS
 from tests.support.window_oracle import Case, Work
@@ -85,3 +88,13 @@ def test_at_most_twenty_failures_are_shown() -> None:
     table = staged(case)
     connection().execute(f"INSERT INTO {table} (origin, run) SELECT NULL, 'r1-a' FROM range(50)")
     assert len(both(case, "check_failures", VALUES)) == 20
+
+
+def test_keys_may_be_called_as_anything_inside() -> None:
+    """Names of the query's own are none that a key can have."""
+    case = CASES["windows"]
+    keys = tuple(Column(name, "String") for name in ("place", "attempt", "reason", "rows", "run_id"))
+    renamed = dataclasses.replace(case, entity=dataclasses.replace(case.entity, join_keys=keys))
+    create_tables(renamed)
+    assert both(renamed, "check", VALUES) == [(0, 0, 0, 0, 0)]
+    assert both(renamed, "check_failures", VALUES) == []
