@@ -29,8 +29,11 @@ collect_ignore = [] if "trino" in ASKED else ["test_trino_reads_what_asof_wrote.
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count."""
+    """Begin to count; let pyspark be untidy."""
     config.stash.setdefault(_TALLY, Tally())
+    if "spark" in ASKED:
+        # pyspark leaves sockets to the garbage collector, which finds them in whatever test comes next.
+        config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

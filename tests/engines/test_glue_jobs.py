@@ -41,11 +41,7 @@ from tests.support.world import World, a_manifest
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [
-    pytest.mark.skipif("spark" not in ASKED, reason="ASOF_TEST_ENGINES does not name spark"),
-    # pyspark leaves the sockets of its results to the garbage collector
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = pytest.mark.skipif("spark" not in ASKED, reason="ASOF_TEST_ENGINES does not name spark")
 
 ROOT = Path(__file__).parents[2]
 START = 20_000 * DAY_MS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -95,9 +94,7 @@ class SparkEngine:
     def query(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """A statement's column names and its rows, as Python's values."""
         found = self.spark.sql(sql)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # pyspark leaves its sockets to the garbage collector
-            table = pa.Table.from_batches(found._collect_as_arrow(), arrow_schema(found))
+        table = pa.Table.from_batches(found._collect_as_arrow(), arrow_schema(found))
         rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
         return tuple(found.columns), [tuple(map(_naive, row)) for row in rows]
 
