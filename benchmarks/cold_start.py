@@ -24,7 +24,7 @@ from rich.table import Table
 from asof.manifest import Manifest
 from asof.names import Environment
 from benchmarks.peers import environments
-from benchmarks.support import online_workers, plot, report
+from benchmarks.support import arguments, online_workers, plot, report
 from benchmarks.support.online_contestants import ENTITY, feature_view, fill
 from benchmarks.support.online_data import Cell, expected
 from benchmarks.support.online_feast import repository
@@ -179,23 +179,21 @@ def write(results: Mapping[str, Result], folder: Path) -> None:
     plot.bars(folder / "cold_start.svg", "Cold start", groups, "ms", log=True)
 
 
-def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+def options_of(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cold_start",
-        description=__doc__,
-        epilog="Needs a JDK of version 17 or newer for DynamoDB Local; installs Feast under .cache/peers at first.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = arguments.parser(
+        "cold_start",
+        __doc__,
+        quick="seven fresh processes per contestant, instead of --runs",
+        epilog=arguments.NEEDS_JAVA,
     )
-    parser.add_argument("--quick", action="store_true", help="seven fresh processes per contestant, instead of --runs")
     parser.add_argument("--runs", type=int, default=15, help="fresh processes per contestant")
-    parser.add_argument("--output", type=Path, default=report.FOLDER, help="folder of the JSON and the plot")
     return parser.parse_args(given)
 
 
 def main() -> None:
     """Measures, prints and writes."""
-    options = arguments()
+    options = options_of()
     with tempfile.TemporaryDirectory(prefix="asof-benchmark-") as name, open_dynamodb() as dynamodb:
         folder = Path(name)
         fill(client(dynamodb), CELL.view_names, DEPLOYED.online_table)

@@ -30,7 +30,7 @@ from asof.online.layout import ItemLayout
 from asof.online.reader import OnlineReader
 from asof.online.writer import OnlineWriter
 from asof.references import resolve
-from benchmarks.support import harness, online_week, online_workers, plot, report
+from benchmarks.support import arguments, harness, online_week, online_workers, plot, report
 from benchmarks.support.dynamodb_units import write_units
 from benchmarks.support.harness import Contestant, Limits, Run
 from benchmarks.support.online_data import SEED
@@ -254,23 +254,21 @@ def write(loaded: Sequence[Loaded], weeks: Sequence[WeekResult], folder: Path) -
     plot.bars(folder / "materialization.svg", title, groups, "write units", log=True)
 
 
-def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+def options_of(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.materialization",
-        description=__doc__,
-        epilog="Needs a JDK of version 17 or newer for DynamoDB Local; installs Feast under .cache/peers at first.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = arguments.parser(
+        "materialization",
+        __doc__,
+        quick="few rows and a day, in a minute, instead of a week",
+        epilog=arguments.NEEDS_JAVA,
     )
-    parser.add_argument("--quick", action="store_true", help="few rows and a day, in a minute, instead of a week")
     parser.add_argument("--runs", type=int, default=5, help="loads per contestant and size, in fresh processes")
-    parser.add_argument("--output", type=Path, default=report.FOLDER, help="folder of the JSON and the plot")
     return parser.parse_args(given)
 
 
 def main() -> None:
     """Measures, prints and writes."""
-    options = arguments()
+    options = options_of()
     with tempfile.TemporaryDirectory(prefix="asof-benchmark-") as folder, open_dynamodb() as endpoint:
         bench = Bench(endpoint, Path(folder))
         weeks = week(bench, DAYS[options.quick])
