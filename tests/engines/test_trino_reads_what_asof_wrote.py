@@ -16,7 +16,7 @@ import pytest
 
 from asof.clock import from_ms
 from asof.sql.binding import bind
-from tests.support.shop_world import BEGIN_MS, BUCKET, HOUR, ShopWorld, shop_world
+from tests.support.shop_world import BEGIN_MS, HOUR, ShopWorld, shop_world
 from tests.support.tally import Tally
 from tests.support.trino_mirror import Mirror, mirrored
 
@@ -48,8 +48,8 @@ def train(world: ShopWorld) -> None:
     ask(labels, FEATURES, as_of="event", full_feature_names=True).to_arrow()
     ask(labels, FEATURES, known_as_of=from_ms(BEGIN_MS), full_feature_names=True).to_arrow()
     rows = "SELECT city, no, buyer, sold_at AS event_timestamp FROM src_sales WHERE city IS NOT NULL AND buyer <> ''"
-    ask(rows, FEATURES, full_feature_names=True).to_s3(f"s3://{BUCKET}/exported/")
-    ask(f"s3://{BUCKET}/exported/", ["shop_sales:count_3h", "worth:who"]).to_arrow()
+    ask(rows, FEATURES, full_feature_names=True).to_s3(f"s3://{world.bucket}/exported/")
+    ask(f"s3://{world.bucket}/exported/", ["shop_sales:count_3h", "worth:who"]).to_arrow()
 
 
 def ask_everything(world: ShopWorld, mirror: Mirror) -> Counter[str]:

@@ -116,9 +116,10 @@ _VISITS = pa.schema({"buyer": pa.string(), "minutes": pa.int64(), "came_at": pa.
 
 @dataclass
 class ShopWorld:
-    """The store in a local cloud that runs as a server, ``s3`` to put rows into, and ``clock`` to move."""
+    """The store in a local cloud that runs as a server, ``s3`` to put rows into ``bucket``, and ``clock`` to move."""
 
     store: FeatureStore
+    bucket: str
     s3: Any
     clock: ManualClock
     chance: random.Random
@@ -180,23 +181,27 @@ class ShopWorld:
 
     def _put(self, table: pa.Table, folder: str) -> None:
         self._objects += 1
-        write_object(self.s3, table, f"s3://{BUCKET}/{folder}{self._objects:05d}.parquet")
+        write_object(self.s3, table, f"s3://{self.bucket}/{folder}{self._objects:05d}.parquet")
 
 
 @contextmanager
 def shop_world(cloud: LocalServer, folder: Path, seed: int) -> Iterator[ShopWorld]:
-    """The store of the definitions above, published and ready; ``folder`` takes the definitions."""
-    (folder / "shops.py").write_text(DEFINITIONS)
-    environment = Environment("shops", cloud.account, cloud.region)
+    """The store of the definitions above, published and ready; ``folder`` takes the definitions.
+
+    A cloud has room for one per seed: its environment and its bucket are called by it.
+    """
+    bucket = f"{BUCKET}-{seed}"
+    (folder / "shops.py").write_text(DEFINITIONS.replace(f"s3://{BUCKET}/", f"s3://{bucket}/"))
+    environment = Environment(f"shops{seed}", cloud.account, cloud.region)
     with patch.dict("os.environ", cloud.client_environment()):
         session = boto3.Session(region_name=cloud.region)
         s3: Any = session.client("s3")
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": cloud.region})
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": cloud.region})
         provision(session, environment)
         clock = ManualClock(BEGIN_MS)
         with FeatureStore(Services.connect(environment, compile_path(folder), session, clock)) as store:
             store.apply()
-            yield ShopWorld(store, s3, clock, random.Random(seed))
+            yield ShopWorld(store, bucket, s3, clock, random.Random(seed))
 
 
 def _naive(instant_ms: int) -> datetime:
