@@ -66,19 +66,39 @@ class PartitionKeys:
 
     def __init__(self, entity: str, kinds: Sequence[str]) -> None:
         self._entity = entity
+        self._prefix = f"{entity}#"
         self._kinds = tuple(kinds)
         self._spell = tuple(_SPELL[kind] for kind in kinds)
-        self._only = self._spell[0] if len(self._spell) == 1 else None
+        self._always_short = "String" not in kinds
 
     def __call__(self, values: Sequence[object]) -> str:
         """As :func:`partition_key`, which see for the errors."""
         try:
-            if self._only is not None:  # most entities have one key, and this is what a lookup does most often
-                key = f"{self._entity}#{self._only(values[0])}"
-            else:
-                key = "#".join([self._entity, *[spell(value) for spell, value in self._pairs(values)]])
+            key = self._prefix + "#".join([spell(value) for spell, value in self._pairs(values)])
         except TypeError:
             raise self._misfit(values) from None
+        return self._short_enough(key)
+
+    def of_rows(self, columns: Sequence[Sequence[object]]) -> list[str | None]:
+        """The keys of rows whose values are in columns; None for a row with a null. Errors name the row, from 0."""
+        if len(self._spell) == 1:  # most entities have one key, and this is what a lookup does most often
+            prefix, (spell,), (column,) = self._prefix, self._spell, columns
+            try:
+                keys = [None if value is None else prefix + spell(value) for value in column]
+            except TypeError:
+                pass  # said below, with its row
+            else:
+                if self._always_short or max(map(len, filter(None, keys)), default=0) * 4 <= MAX_KEY_BYTES:
+                    return keys
+        keys = []
+        for values in zip(*columns, strict=True):
+            try:
+                keys.append(None if None in values else self(values))
+            except EntityRowsError as error:
+                raise EntityRowsError(f"entity row {len(keys)}: {error}") from None
+        return keys
+
+    def _short_enough(self, key: str) -> str:
         if len(key) * 4 > MAX_KEY_BYTES and len(key.encode()) > MAX_KEY_BYTES:
             raise EntityRowsError(
                 f"a key of entity {self._entity!r} is {len(key.encode())} bytes long; the limit is {MAX_KEY_BYTES}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -25,6 +24,10 @@ class FeatureStatus(StrEnum):
     OUTSIDE_MAX_AGE = "OUTSIDE_MAX_AGE"
 
 
+Statuses = tuple[FeatureStatus, ...]
+"""A status per feature, in the projection's order."""
+
+
 class RowAnswer(NamedTuple):
     """One view's answer for one entity: values and statuses in the projection's order.
 
@@ -32,12 +35,29 @@ class RowAnswer(NamedTuple):
     """
 
     values: Values
-    statuses: tuple[FeatureStatus, ...]
+    statuses: Statuses
     event_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ViewAnswer:
+class Answers(NamedTuple):
+    """One view's answers for several entities, part by part as in :class:`RowAnswer`: an element per entity in each."""
+
+    values: list[Values]
+    statuses: list[Statuses]
+    event_ms: list[int | None]
+
+    def placed(self, places: Sequence[int], absent: RowAnswer) -> Answers:
+        """The answers at some places, in their order; ``absent`` is what stands at the place after the last."""
+        values, statuses = [*self.values, absent.values], [*self.statuses, absent.statuses]
+        event_ms = [*self.event_ms, absent.event_ms]
+        return Answers(
+            [values[place] for place in places],
+            [statuses[place] for place in places],
+            [event_ms[place] for place in places],
+        )
+
+
+class ViewAnswer(NamedTuple):
     """One view's answers, one per entity row in the rows' order; rows of equal keys share theirs.
 
     ``as_of_ms`` is the view's watermark; None where it was not read (the view declares no freshness and is no
@@ -46,7 +66,12 @@ class ViewAnswer:
 
     projection: ViewProjection
     as_of_ms: int | None
-    rows: Sequence[RowAnswer]
+    answers: Answers
+
+    @property
+    def rows(self) -> tuple[RowAnswer, ...]:
+        """The answers row by row."""
+        return tuple([RowAnswer(*row) for row in zip(*self.answers, strict=True)])
 
 
 class ItemReader:
@@ -55,8 +80,11 @@ class ItemReader:
     def __init__(self, projection: ViewProjection) -> None:
         self.projection = projection
         self.sort_key = sort_key(projection.view.name, projection.view.version)
+        self.entity: Final = projection.entity.name
         self.key_names = [key.name for key in projection.entity.join_keys]
-        self.partition_key = PartitionKeys(projection.entity.name, [key.dtype for key in projection.entity.join_keys])
+        self.key_role: Final = f"a join key of entity {self.entity!r}"
+        """What such a column is, for messages."""
+        self.partition_keys = PartitionKeys(self.entity, [key.dtype for key in projection.entity.join_keys]).of_rows
         self._view = projection.view
         self.has_as_of: Final = self._view.freshness_ms is not None or self._view.kind == "aggregation"
         """Whether answers tell the view's watermark: an aggregation's event time alone says nothing of its age."""
@@ -70,38 +98,42 @@ class ItemReader:
         self._all_expired = (FeatureStatus.OUTSIDE_MAX_AGE,) * count
         self.not_found = RowAnswer(self._defaults, (FeatureStatus.NOT_FOUND,) * count, None)
 
-    def answers(self, items: Iterable[Item | None], now_ms: int, withheld: bool) -> list[RowAnswer]:
+    def answers(self, items: Iterable[Item | None], now_ms: int, withheld: bool) -> Answers:
         """The answers that items give at an instant; ``withheld`` where the whole view is too old to be served.
 
         Raises OnlineStoreError, naming the item, where one does not hold the view's values.
         """
-        ttl_ms = self._view.expires_ms
+        # This runs for every item of every lookup, which is why nothing is looked up or made in it that need not be.
+        ttl_ms, not_found, decode, take = self._view.expires_ms, self.not_found, self._codec.decode, self._take
+        no_nulls, all_present = self._codec.no_nulls, self._all_present
         oldest_ms = None if ttl_ms is None else now_ms - ttl_ms
-        decode, take, no_nulls, all_present = self._codec.decode, self._take, self._codec.no_nulls, self._all_present
-        rows = []
+        answers = Answers([], [], [])
+        add_values, add_statuses, add_event_ms = (
+            answers.values.append,
+            answers.statuses.append,
+            answers.event_ms.append,
+        )
         for item in items:
             if item is None:
-                rows.append(self.not_found)
-                continue
-            try:
-                event_ms, packed = int(item["e"]["N"]), item["v"]["B"]
-            except (KeyError, ValueError) as error:
-                raise OnlineStoreError(
-                    f"item {_named(item)} is not one of Asof's: attribute {error} is missing"
-                ) from error
-            if withheld or (oldest_ms is not None and event_ms < oldest_ms):
-                rows.append(RowAnswer(self._defaults, self._all_expired, event_ms))
-                continue
-            try:
-                values = decode(packed)
-            except OnlineStoreError as error:
-                error.add_note(f"It was read from item {_named(item)}.")
-                raise
-            if take is not None:
-                values = take(values)
-            present = packed.startswith(no_nulls) or None not in values
-            rows.append(RowAnswer(values, all_present if present else _statuses(values), event_ms))
-        return rows
+                values, statuses, event_ms = not_found
+            else:
+                event_ms, packed = _parts(item)
+                if withheld or (oldest_ms is not None and event_ms < oldest_ms):
+                    values, statuses = self._defaults, self._all_expired
+                else:
+                    try:
+                        values = decode(packed)
+                    except OnlineStoreError as error:
+                        error.add_note(f"It was read from item {_named(item)}.")
+                        raise
+                    if take is not None:
+                        values = take(values)
+                    present = packed.startswith(no_nulls) or None not in values
+                    statuses = all_present if present else _statuses(values)
+            add_values(values)
+            add_statuses(statuses)
+            add_event_ms(event_ms)
+        return answers
 
     def withheld(self, as_of_ms: int | None, now_ms: int) -> bool:
         """Whether the view's values are too old to be served at all.
@@ -123,6 +155,14 @@ class ItemReader:
         )
 
 
+def _parts(item: Item) -> tuple[int, bytes]:
+    """An item's event time and packed values."""
+    try:
+        return int(item["e"]["N"]), item["v"]["B"]
+    except (KeyError, ValueError) as error:
+        raise OnlineStoreError(f"item {_named(item)} is not one of Asof's: attribute {error} is missing") from error
+
+
 def _taker(indices: Sequence[int]) -> Callable[[Values], Values]:
     """What takes the values at some indices."""
     if len(indices) == 1:
@@ -132,7 +172,8 @@ def _taker(indices: Sequence[int]) -> Callable[[Values], Values]:
 
 
 def _statuses(values: Values) -> tuple[FeatureStatus, ...]:
-    return tuple(FeatureStatus.NULL_VALUE if each is None else FeatureStatus.PRESENT for each in values)
+    null, present = FeatureStatus.NULL_VALUE, FeatureStatus.PRESENT
+    return tuple([null if each is None else present for each in values])
 
 
 def _named(item: Item) -> str:

@@ -6,6 +6,7 @@ recognise there keeps to boto3, which is slower and always right.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
@@ -101,10 +102,11 @@ def _signed(client: Any) -> SignedDynamoDB:
     address, config = urlsplit(client.meta.endpoint_url), client.meta.config
     trusted = client._endpoint.http_session._verify  # noqa: SLF001 # as above
     credentials = client._request_signer._credentials  # noqa: SLF001
+    made = functools.lru_cache(maxsize=1)(Credentials)  # equal ones are the very same, which the signer sees at once
 
     def current() -> Credentials:
         frozen = credentials.get_frozen_credentials()
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        return made(frozen.access_key, frozen.secret_key, frozen.token)
 
     return SignedDynamoDB(
         client.meta.region_name,

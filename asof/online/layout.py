@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from asof.errors import EntityRowsError, ItemTooLargeError
-from asof.keys import partition_key, sort_key
+from asof.keys import PartitionKeys, sort_key
 from asof.manifest import Entity, FeatureView
 from asof.online.codec import Codec
 
@@ -54,7 +54,7 @@ class ItemLayout:
     def __init__(self, view: FeatureView, entity: Entity) -> None:
         self._view = view
         self._entity = entity
-        self._dtypes = tuple(column.dtype for column in entity.join_keys)
+        self._partition_key = PartitionKeys(entity.name, [column.dtype for column in entity.join_keys])
         self._sort_key = sort_key(view.name, view.version)
         self._codec = Codec(view.features, view.reference)
 
@@ -64,11 +64,12 @@ class ItemLayout:
         Raises EntityRowsError or RequestError where a key or value does not fit its declared type, and
         ItemTooLargeError where the item is over DynamoDB's limit.
         """
-        if len(row.keys) != len(self._dtypes):
+        if len(row.keys) != len(self._entity.join_keys):
             raise EntityRowsError(
-                f"entity {self._entity.name!r} has {len(self._dtypes)} keys, but {len(row.keys)} values were given"
+                f"entity {self._entity.name!r} has {len(self._entity.join_keys)} keys, but {len(row.keys)} values were "
+                f"given"
             )
-        pk = partition_key(self._entity.name, list(zip(self._dtypes, row.keys, strict=True)))
+        pk = self._partition_key(row.keys)
         packed = self._codec.encode(row.values)
         created_ms = row.event_ms if row.created_ms is None else row.created_ms
         item: dict[str, dict[str, Any]] = {

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import repeat
 from typing import Final, NamedTuple
 
 from asof.clock import Clock, SystemClock
-from asof.errors import EntityRowsError
 from asof.keys import WATERMARK_KEY
-from asof.online.answers import ItemReader, ViewAnswer
-from asof.online.fetch import ItemKey, Items, ReadClient, fetch
+from asof.online.answers import Answers, ItemReader, ViewAnswer
+from asof.online.fetch import Items, ReadClient, fetch
+from asof.online.layout import Item
 from asof.online.retry import RetryPolicy
+from asof.online.rows import EntityColumns, EntityRows
 from asof.references import ViewProjection
 
 READ_RETRY: Final = RetryPolicy(deadline_ms=2_000, base_ms=10, cap_ms=250)
@@ -54,10 +54,7 @@ class OnlineReader:
         self._watermarks: dict[str, _Watermark] = {}
 
     def read(
-        self,
-        projections: Sequence[ViewProjection],
-        entity_rows: Sequence[Mapping[str, object]],
-        now_ms: int | None = None,
+        self, projections: Sequence[ViewProjection], entity_rows: EntityRows | EntityColumns, now_ms: int | None = None
     ) -> list[ViewAnswer]:
         """The views' answers at ``now_ms`` (default: the clock's now), one per projection.
 
@@ -68,20 +65,22 @@ class OnlineReader:
         """
         if now_ms is None:
             now_ms = self._clock.now_ms()
-        if not entity_rows:
-            return [ViewAnswer(projection, None, ()) for projection in projections]
+        rows = entity_rows if isinstance(entity_rows, EntityColumns) else EntityColumns(entity_rows)
+        if not rows.count:
+            return [ViewAnswer(projection, None, Answers([], [], [])) for projection in projections]
         readers = [self._reader(projection) for projection in projections]
-        by_entity = {each.projection.entity.name: each for each in readers}
-        partitions = {name: _partition_keys(reader, entity_rows) for name, reader in by_entity.items()}
-        keys: dict[ItemKey, None] = {}
+        entities: dict[str, _Partitions] = {}
         for reader in readers:
-            known = (each for each in partitions[reader.projection.entity.name] if each is not None)
-            keys.update(dict.fromkeys(zip(known, repeat(reader.sort_key), strict=False)))
-        keys |= dict.fromkeys(self._watermark_keys(readers))
-        patience = self._retry.start(f"reading {len(keys)} items of {self._table}")
-        items = fetch(self._client, self._table, keys, self._consistent, patience)
-        self._remember(readers, items)
-        return [self._answer(each, partitions[each.projection.entity.name], items, now_ms) for each in readers]
+            if reader.entity not in entities:
+                entities[reader.entity] = _partitions(reader, rows)
+        wanted = {reader.sort_key: entities[reader.entity].known for reader in readers}
+        watermarks = self._unknown_watermarks(readers)
+        for sort_key in watermarks:
+            wanted[sort_key] = [*wanted[sort_key], WATERMARK_KEY]
+        patience = self._retry.start(f"reading {sum(map(len, wanted.values()))} items of {self._table}")
+        items = fetch(self._client, self._table, wanted, self._consistent, patience)
+        self._remember(watermarks, items)
+        return [self._answer(reader, entities[reader.entity], items[reader.sort_key], now_ms) for reader in readers]
 
     def _reader(self, projection: ViewProjection) -> ItemReader:
         """The projection's reader, which holds it, so that its identity stays its own."""
@@ -92,51 +91,51 @@ class OnlineReader:
             reader = self._readers[id(projection)] = ItemReader(projection)
         return reader
 
-    def _watermark_keys(self, readers: Sequence[ItemReader]) -> list[ItemKey]:
-        """The watermarks to read along: those that are worth telling and not known from a moment ago."""
-        now_ms = self._clock.now_ms()
-        keys = []
+    def _unknown_watermarks(self, readers: Sequence[ItemReader]) -> list[str]:
+        """The sort keys of the watermarks to read along: worth telling, and not known from a moment ago."""
+        sort_keys = []
         for reader in readers:
             if not reader.has_as_of:
                 continue
-            known = self._watermarks.get(reader.sort_key)
+            known, now_ms = self._watermarks.get(reader.sort_key), self._clock.now_ms()
             if known is None or not known.read_ms <= now_ms < known.read_ms + WATERMARK_CACHE_MS:
-                keys.append((WATERMARK_KEY, reader.sort_key))
-        return keys
+                sort_keys.append(reader.sort_key)
+        return sort_keys
 
-    def _remember(self, readers: Sequence[ItemReader], items: Items) -> None:
-        """Keep the watermarks among the items."""
-        now_ms = self._clock.now_ms()
-        for reader in readers:
-            item = items.get((WATERMARK_KEY, reader.sort_key))
+    def _remember(self, sort_keys: Sequence[str], items: Items) -> None:
+        """Keep the watermarks that were read along."""
+        for sort_key in sort_keys:
+            item = items[sort_key].get(WATERMARK_KEY)
             if item is not None:
-                self._watermarks[reader.sort_key] = _Watermark(int(item["w"]["N"]), now_ms)
+                self._watermarks[sort_key] = _Watermark(int(item["w"]["N"]), self._clock.now_ms())
 
-    def _answer(self, reader: ItemReader, partitions: list[str | None], items: Items, now_ms: int) -> ViewAnswer:
+    def _answer(
+        self, reader: ItemReader, partitions: _Partitions, items: Mapping[str, Item], now_ms: int
+    ) -> ViewAnswer:
         known = self._watermarks.get(reader.sort_key) if reader.has_as_of else None
         as_of_ms = known.as_of_ms if known else None
-        withheld = reader.withheld(as_of_ms, now_ms)
-        distinct = dict.fromkeys(partitions)
-        found = [None if each is None else items.get((each, reader.sort_key)) for each in distinct]
-        rows = reader.answers(found, now_ms, withheld)
-        if len(distinct) < len(partitions):
-            by_partition = dict(zip(distinct, rows, strict=True))
-            rows = [by_partition[each] for each in partitions]
-        return ViewAnswer(reader.projection, as_of_ms, rows)
+        answers = reader.answers(map(items.get, partitions.known), now_ms, reader.withheld(as_of_ms, now_ms))
+        if partitions.places is not None:
+            answers = answers.placed(partitions.places, reader.not_found)
+        return ViewAnswer(reader.projection, as_of_ms, answers)
 
 
-def _partition_keys(reader: ItemReader, entity_rows: Sequence[Mapping[str, object]]) -> list[str | None]:
-    """Each row's partition key of a view's entity, None where one of its key values is null."""
-    names, spell, entity = reader.key_names, reader.partition_key, reader.projection.entity
-    partitions: list[str | None] = []
-    for i, row in enumerate(entity_rows):
-        try:
-            values = [row[name] for name in names]
-            partitions.append(None if None in values else spell(values))
-        except KeyError as error:
-            raise EntityRowsError(
-                f"entity row {i} has no column {error}, a join key of entity {entity.name!r}; it has {sorted(row)}"
-            ) from None
-        except EntityRowsError as error:
-            raise EntityRowsError(f"entity row {i}: {error}") from None
-    return partitions
+class _Partitions(NamedTuple):
+    """The partition keys of entity rows: the ``known`` ones, each once.
+
+    ``places`` has for each row the place of its key among those, and for a row with a null key, which matches nothing,
+    the place after the last; None where every row has a key of its own.
+    """
+
+    known: list[str]
+    places: list[int] | None
+
+
+def _partitions(reader: ItemReader, rows: EntityColumns) -> _Partitions:
+    """The rows' partition keys of a view's entity; raises EntityRowsError, naming the row."""
+    spelled = reader.partition_keys([rows.column(name, reader.key_role) for name in reader.key_names])
+    known = [each for each in dict.fromkeys(spelled) if each is not None]
+    if len(known) == len(spelled):
+        return _Partitions(known, None)
+    place_of: dict[str | None, int] = {each: place for place, each in enumerate(known)}
+    return _Partitions(known, [place_of.get(each, len(known)) for each in spelled])

@@ -51,9 +51,22 @@ class _Second(NamedTuple):
 
     credentials: Credentials
     second: int
-    now: str
     scope: str
     key: bytes
+    templates: dict[str, _Template]
+    """By operation, made when it is first called in that second."""
+
+
+class _Template(NamedTuple):
+    """A request's parts that stand still: what is hashed, what is signed, and the head around its signature.
+
+    ``canonical`` is followed by the body's hash, ``to_sign`` by the hash of that, ``head`` by the signature and the
+    body's length.
+    """
+
+    canonical: bytes
+    to_sign: bytes
+    head: bytes
 
 
 class Signer:
@@ -76,25 +89,34 @@ class Signer:
     def signed(self, operation: str, body: bytes) -> bytes:
         """The request for an operation: head and body."""
         common = self._common()
-        token = common.credentials.token
-        token_line = f"x-amz-security-token:{token}\n" if token else ""
-        token_header = f"x-amz-security-token: {token}\r\n" if token else ""
-        names = f"content-type;host;x-amz-date;{'x-amz-security-token;' if token else ''}x-amz-target"
-        canonical = (
-            f"POST\n/\n\ncontent-type:{_TYPE}\nhost:{self._host}\nx-amz-date:{common.now}\n{token_line}"
-            f"x-amz-target:{_TARGET}{operation}\n\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        template = common.templates.get(operation)
+        if template is None:
+            template = common.templates[operation] = self._template(common, operation)
+        canonical = template.canonical + _hash(body)
+        signature = hmac.digest(common.key, template.to_sign + _hash(canonical), "sha256").hex().encode("ascii")
+        return b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (template.head, signature, len(body), body)
+
+    def _template(self, common: _Second, operation: str) -> _Template:
+        """The canonical request, the string to sign and the head, as the page above has them."""
+        now = _timestamp(common.second)
+        signed = {
+            "content-type": _TYPE,
+            "host": self._host,
+            "x-amz-date": now,
+            **({"x-amz-security-token": common.credentials.token} if common.credentials.token else {}),
+            "x-amz-target": f"{_TARGET}{operation}",
+        }
+        names = ";".join(signed)
+        canonical_headers = "".join(f"{name}:{value}\n" for name, value in signed.items())
+        sent_headers = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
+        return _Template(
+            canonical=f"POST\n/\n\n{canonical_headers}\n{names}\n".encode("ascii"),
+            to_sign=f"AWS4-HMAC-SHA256\n{now}\n{common.scope}\n".encode("ascii"),
+            head=(
+                f"POST / HTTP/1.1\r\n{sent_headers}authorization: AWS4-HMAC-SHA256 "
+                f"Credential={common.credentials.access_key}/{common.scope}, SignedHeaders={names}, Signature="
+            ).encode("ascii"),
         )
-        text = (
-            f"AWS4-HMAC-SHA256\n{common.now}\n{common.scope}\n{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
-        )
-        signature = hmac.digest(common.key, text.encode("ascii"), "sha256").hex()
-        head = (
-            f"POST / HTTP/1.1\r\ncontent-type: {_TYPE}\r\nhost: {self._host}\r\nx-amz-date: {common.now}\r\n"
-            f"{token_header}x-amz-target: {_TARGET}{operation}\r\n"
-            f"authorization: AWS4-HMAC-SHA256 Credential={common.credentials.access_key}/{common.scope}, "
-            f"SignedHeaders={names}, Signature={signature}\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        return head.encode("ascii") + body
 
     def correct(self, date: bytes) -> bool:
         """Go by the service's clock from now on, as its answer's date tells it; whether that makes a difference."""
@@ -108,18 +130,32 @@ class Signer:
         credentials = self._credentials()
         second = int(self._clock() + self._ahead_s)
         known = self._second
-        if known is not None and known.second == second and known.credentials == credentials:
+        if known is not None and known.second == second and _same(known.credentials, credentials):
             return known
-        now = strftime("%Y%m%dT%H%M%SZ", gmtime(second))
-        scope = f"{now[:8]}/{self._region}/dynamodb/aws4_request"
-        if known is None or known.scope != scope or known.credentials != credentials:
+        scope = f"{_timestamp(second)[:8]}/{self._region}/dynamodb/aws4_request"
+        if known is None or known.scope != scope or not _same(known.credentials, credentials):
             key = f"AWS4{credentials.secret_key}".encode()
             for part in scope.split("/"):
                 key = hmac.digest(key, part.encode(), "sha256")
         else:
             key = known.key
-        self._second = _Second(credentials, second, now, scope, key)
+        self._second = _Second(credentials, second, scope, key, {})
         return self._second
+
+
+def _same(one: Credentials, other: Credentials) -> bool:
+    """Whether two are equal; nearly always they are the very same, which is quicker to see."""
+    return one is other or one == other
+
+
+def _timestamp(second: int) -> str:
+    """A second since 1970 as a signature has it: ``20261121T030000Z``."""
+    return strftime("%Y%m%dT%H%M%SZ", gmtime(second))
+
+
+def _hash(data: bytes) -> bytes:
+    """The SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest().encode("ascii")
 
 
 def _seconds(date: bytes) -> int | None:

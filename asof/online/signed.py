@@ -102,8 +102,7 @@ class SignedDynamoDB:
             raise ConnectionError("the answer was damaged on its way: its checksum is not the one it came with")
         found = _parsed(answer)
         for item in _items(found, items):
-            packed = item.get("v")
-            if packed is not None and "B" in packed:
+            if "v" in item and "B" in (packed := item["v"]):
                 packed["B"] = a2b_base64(packed["B"])  # which DynamoDB sends them as
         return found
 
@@ -131,22 +130,55 @@ class SignedDynamoDB:
 
 
 def _text(request: Mapping[str, Any]) -> str:
-    """A request's JSON. The keys of a BatchGetItem, nearly all of it, are spelled without looking at each again."""
-    tables = request.get("RequestItems")
-    if tables is None or len(request) != 1:
-        return _encode(request)
+    """A request's JSON. What a lookup sends, the keys nearly all of it, is spelled without looking at each part again.
+
+    Anything else is left to the encoder, as is what only resembles a lookup's.
+    """
     try:
-        parts = [f"{quoted(table)}:{_batch_text(batch)}" for table, batch in tables.items()]
+        if "RequestItems" in request and len(request) == 1:
+            tables = request["RequestItems"].items()
+            return (
+                f'{{"RequestItems":{{{",".join([f"{quoted(name)}:{_batch_text(batch)}" for name, batch in tables])}}}}}'
+            )
+        if request.keys() == _LOOKUP:
+            return _query_text(**request)
     except (KeyError, TypeError):  # keys of another table's
-        return _encode(request)
-    return f'{{"RequestItems":{{{",".join(parts)}}}}}'
+        pass
+    return _encode(request)
 
 
 def _batch_text(batch: Mapping[str, Any]) -> str:
     keys: Sequence[Mapping[str, Any]] = batch["Keys"]
     spelled = [f'{{"pk":{{"S":{quoted(key["pk"]["S"])}}},"sk":{{"S":{quoted(key["sk"]["S"])}}}}}' for key in keys]
-    others = "".join(f",{quoted(name)}:{_encode(value)}" for name, value in batch.items() if name != "Keys")
+    others = "".join([f",{quoted(name)}:{_encode(value)}" for name, value in batch.items() if name != "Keys"])
     return f'{{"Keys":[{",".join(spelled)}]{others}}}'
+
+
+_LOOKUP: Final = {
+    "TableName",
+    "KeyConditionExpression",
+    "ExpressionAttributeValues",
+    "ProjectionExpression",
+    "ConsistentRead",
+}
+"""What a Query says that ``_query_text`` spells."""
+
+
+def _query_text(
+    *,
+    TableName: str,  # noqa: N803 # DynamoDB's names, here and below
+    KeyConditionExpression: str,  # noqa: N803
+    ExpressionAttributeValues: Mapping[str, Mapping[str, str]],  # noqa: N803
+    ProjectionExpression: str,  # noqa: N803
+    ConsistentRead: bool,  # noqa: N803
+) -> str:
+    """Raises KeyError or TypeError where a value is no text."""
+    values = [f'{quoted(name)}:{{"S":{quoted(value["S"])}}}' for name, value in ExpressionAttributeValues.items()]
+    return (
+        f'{{"TableName":{quoted(TableName)},"KeyConditionExpression":{quoted(KeyConditionExpression)},'
+        f'"ExpressionAttributeValues":{{{",".join(values)}}},"ProjectionExpression":{quoted(ProjectionExpression)},'
+        f'"ConsistentRead":{"true" if ConsistentRead else "false"}}}'
+    )
 
 
 def _base64(value: object) -> str:
@@ -156,12 +188,13 @@ def _base64(value: object) -> str:
 
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=_base64).encode
+_decode: Final = json.JSONDecoder().decode
 
 
 def _parsed(answer: Answer) -> dict[str, Any]:
     """The object an answer holds; raises ServiceError where it holds none."""
     try:
-        found = json.loads(str(answer.body, "utf-8"))
+        found = _decode(str(answer.body, "utf-8"))
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _MOST_HEAD_BYTES: Final = 65_536
 _RECEIVED_AT_ONCE: Final = 65_536
 _END_OF_HEAD: Final = b"\r\n\r\n"
+_LENGTH: Final = b"\r\ncontent-length:"
+_CONNECTION: Final = b"\r\nconnection:"
 
 
 class ClosedError(ConnectionError):
@@ -22,7 +24,7 @@ class ClosedError(ConnectionError):
 
 
 class Answer(NamedTuple):
-    """An answer's status, head (without the empty line at its end) and body."""
+    """An answer's status, head (in lower case, without the empty line at its end) and body."""
 
     status: int
     head: bytes
@@ -30,7 +32,7 @@ class Answer(NamedTuple):
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header, by its name in lower case; None where there is none."""
-        return _header(self.head, name)
+        return _header(self.head, b"\r\n%b:" % name)
 
 
 class Connection:
@@ -84,14 +86,14 @@ class Connection:
             if not more or len(received) > _MOST_HEAD_BYTES:
                 raise ConnectionError(f"the answer's head is cut short or too long: {received[:100]!r}")
             received += more
-        head = received[:split]
-        if not head.startswith(b"HTTP/1.") or not head[9:12].isdigit():
+        head = received[:split].lower()
+        if not head.startswith(b"http/1.") or not head[9:12].isdigit():
             raise ConnectionError(f"not an HTTP answer: {head[:100]!r}")
-        length = _header(head, b"content-length")
+        length = _header(head, _LENGTH)
         if length is None or not length.isdigit():
             raise ConnectionError("the answer does not say how long it is")
         body = self._body(received[split + len(_END_OF_HEAD) :], int(length))
-        if _header(head, b"connection") == b"close":
+        if _header(head, _CONNECTION) == b"close":
             self.close()
         return Answer(int(head[9:12]), head, body)
 
@@ -114,6 +116,10 @@ class Connection:
 
 
 def _header(head: bytes, name: bytes) -> bytes | None:
-    """The value of a header, by its name in lower case."""
-    _, found, rest = head.lower().partition(b"\r\n" + name + b":")
-    return rest.partition(b"\r\n")[0].strip() if found else None
+    """The value of a header of a head in lower case; its name stands between a line's end and a colon."""
+    start = head.find(name)
+    if start < 0:
+        return None
+    start += len(name)
+    end = head.find(b"\r\n", start)
+    return head[start : end if end >= 0 else None].strip()

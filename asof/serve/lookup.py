@@ -9,17 +9,15 @@ from asof.clock import Clock
 from asof.errors import EntityRowsError, RequestError
 from asof.manifest import Column, Manifest, OnDemandFeatureView
 from asof.on_demand import Function, compile_function, conform
-from asof.online.answers import FeatureStatus, ViewAnswer
+from asof.online.answers import ViewAnswer
 from asof.online.reader import OnlineReader
+from asof.online.rows import EntityColumns, EntityRows
 from asof.references import Resolved, resolve
 from asof.serve.plan import LookupPlan, lookup_plan
-from asof.serve.response import OnlineColumn, OnlineResponse
+from asof.serve.response import OnlineColumn, OnlineResponse, given_column, statuses_of, view_columns
 from asof.value_types import parse_type
 
-__all__ = ["EntityRows", "OnlineLookup", "OnlineResponse", "as_rows", "get_online_features"]
-
-EntityRows = Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]
-"""Join keys and request data: one mapping per row, or one sequence per column."""
+__all__ = ["EntityRows", "OnlineLookup", "OnlineResponse", "get_online_features"]
 
 _MOST_REQUESTS: Final = 1_024  # callers choose the features, so the number of their combinations has no bound
 
@@ -50,24 +48,29 @@ class OnlineLookup:
         function fails.
         """
         plan = self._plan(features, full_feature_names)
-        resolved = plan.resolved
-        rows = as_rows(entity_rows)
+        resolved, rows = plan.resolved, EntityColumns(entity_rows)
         given = {field.name: _request_column(field, rows) for field in resolved.request_fields}
         now_ms = self._clock.now_ms()
         answers = self._reader.read(resolved.views, rows, now_ms)
-        columns: list[OnlineColumn] = []
-        for answer in answers:
-            columns += _view_columns(answer, plan.names[len(columns) :])
+        return OnlineResponse(
+            plan=plan,
+            key_values=[tuple(rows.column(name, "a join key")) for name in plan.key_names],
+            answers=answers,
+            computed=self._computed(plan, answers, given, rows.count) if plan.computations else (),
+            now_ms=now_ms,
+        )
+
+    def _computed(
+        self, plan: LookupPlan, answers: Sequence[ViewAnswer], given: Mapping[str, OnlineColumn], count: int
+    ) -> list[OnlineColumn]:
+        """The columns of the plan's on-demand views."""
+        columns = view_columns(plan, answers)
+        read = len(columns)
         for each in plan.computations:
             inputs = {name: given[name] if place is None else columns[place] for name, place in each.inputs}
             function = self._function(each.view)
-            columns += _on_demand_columns(each.view, function, inputs, len(rows), plan.names[len(columns) :])
-        return OnlineResponse(
-            keys=tuple([_given_column(key.name, [row[key.name] for row in rows]) for key in resolved.join_keys]),
-            features=tuple([columns[place] for place in plan.outputs]),
-            as_of_ms={answer.projection.view.reference: answer.as_of_ms for answer in answers},
-            now_ms=now_ms,
-        )
+            columns += _on_demand_columns(each.view, function, inputs, count, plan.names[len(columns) :])
+        return columns[read:]
 
     def resolve(self, features: str | Sequence[str], full_feature_names: bool) -> Resolved:
         """What a request comes to, remembered; raises UnknownFeatureError or RequestError."""
@@ -105,29 +108,6 @@ def get_online_features(
     return lookup.get_online_features(features, entity_rows, full_feature_names=full_feature_names)
 
 
-def as_rows(entity_rows: EntityRows) -> list[Mapping[str, object]]:
-    """Entity rows as one mapping per row; raises EntityRowsError for columns of different lengths and other shapes."""
-    if isinstance(entity_rows, Mapping):
-        single = [
-            name for name, values in entity_rows.items() if isinstance(values, str) or not hasattr(values, "__len__")
-        ]
-        if single:
-            raise EntityRowsError(
-                f"entity_rows has single values for {', '.join(single)}; give a list of values per column, or a "
-                f"list of dicts, one per row"
-            )
-        lengths = {name: len(values) for name, values in entity_rows.items()}
-        if len(set(lengths.values())) > 1:
-            raise EntityRowsError(f"the columns of entity_rows differ in length: {lengths}")
-        names = list(entity_rows)
-        return [dict(zip(names, row, strict=True)) for row in zip(*entity_rows.values(), strict=True)]
-    rows = list(entity_rows)
-    for i, row in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise EntityRowsError(f"entity row {i} is a {type(row).__name__}; give a dict of column name to value")
-    return rows
-
-
 def _refuse_offline_views(resolved: Resolved) -> None:
     offline = [each.view.reference for each in resolved.views if not each.view.online]
     if offline:
@@ -137,43 +117,16 @@ def _refuse_offline_views(resolved: Resolved) -> None:
         )
 
 
-def _request_column(field: Column, rows: Sequence[Mapping[str, object]]) -> OnlineColumn:
+def _request_column(field: Column, rows: EntityColumns) -> OnlineColumn:
     """The request data of one field, as its declared type holds them."""
     value_type = parse_type(field.dtype)
-    values = []
-    for i, row in enumerate(rows):
-        if field.name not in row:
-            raise EntityRowsError(f"entity row {i} has no {field.name!r}, request data that a feature is computed from")
+    values: list[object] = []
+    for i, value in enumerate(rows.column(field.name, "request data that a feature is computed from")):
         try:
-            values.append(conform(row[field.name], value_type))
+            values.append(conform(value, value_type))
         except ValueError as error:
             raise EntityRowsError(f"entity row {i}: {field.name!r} is declared {field.dtype}: {error}") from None
-    return _given_column(field.name, values)
-
-
-def _given_column(name: str, values: Sequence[object]) -> OnlineColumn:
-    """A column of what the caller gave."""
-    return OnlineColumn(name, tuple(values), tuple(map(_status, values)), (None,) * len(values))
-
-
-def _status(value: object) -> FeatureStatus:
-    return FeatureStatus.NULL_VALUE if value is None else FeatureStatus.PRESENT
-
-
-def _view_columns(answer: ViewAnswer, names: Sequence[str]) -> list[OnlineColumn]:
-    """The columns of a view's features, in the projection's order; the names are the first of ``names``."""
-    rows = answer.rows
-    if not rows:
-        return [OnlineColumn(name, (), (), ()) for name, _ in zip(names, answer.projection.features, strict=False)]
-    event_ms = tuple([row.event_ms for row in rows])
-    first = rows[0].statuses
-    if all(row.statuses is first for row in rows):  # nearly always: all of them present
-        statuses = [(status,) * len(rows) for status in first]
-    else:
-        statuses = list(zip(*[row.statuses for row in rows], strict=True))
-    values = zip(*[row.values for row in rows], strict=True)
-    # There may be more names: they are those of the views that follow.
-    return [OnlineColumn(*column, event_ms) for column in zip(names, values, statuses, strict=False)]
+    return given_column(field.name, tuple(values))
 
 
 def _on_demand_columns(
@@ -190,5 +143,5 @@ def _on_demand_columns(
     columns = []
     for name, feature in zip(names, view.features, strict=False):
         values = tuple(answer[feature.name] for answer in answers)
-        columns.append(OnlineColumn(name, values, tuple(map(_status, values)), event_ms))
+        columns.append(OnlineColumn(name, values, statuses_of(values), event_ms))
     return columns

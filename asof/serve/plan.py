@@ -21,13 +21,16 @@ class Computation:
 class LookupPlan:
     """The columns of a request in places 0, 1, ...: those of each view that is read, then those that are computed.
 
-    ``names`` has each place's name, ``outputs`` the places that were asked for, in the order asked.
+    ``names`` has each place's name, ``outputs`` the places that were asked for, in the order asked, and
+    ``output_names`` their names; ``key_names`` are the join keys'.
     """
 
     resolved: Resolved
     names: tuple[str, ...]
     computations: tuple[Computation, ...]
     outputs: tuple[int, ...]
+    output_names: tuple[str, ...]
+    key_names: tuple[str, ...]
 
 
 def lookup_plan(manifest: Manifest, resolved: Resolved) -> LookupPlan:
@@ -48,6 +51,8 @@ def lookup_plan(manifest: Manifest, resolved: Resolved) -> LookupPlan:
         names=tuple(asked.get(reference, reference.feature) for reference in places),
         computations=tuple(computations),
         outputs=tuple(places[reference] for reference in asked),
+        output_names=tuple(asked.values()),
+        key_names=tuple(key.name for key in resolved.join_keys),
     )
 
 

@@ -104,28 +104,30 @@ def workers(names: Sequence[str], endpoint: str, folder: Path, log: Any) -> Iter
 class Result:
     """A contestant's rounds at one size: milliseconds by the clock and of processors per call.
 
-    ``p99`` is over the calls of all rounds together. ``wrong`` counts rows of all sets of entities.
+    ``p99`` is over the calls of all rounds together. ``wrong`` counts rows of the ``sets`` of entities that were
+    looked up, first to be checked and then to be timed.
     """
 
     p50: Value
     p99: float
     cpu: Value
     calls: int
+    sets: int
     wrong: int
 
 
 def measure(asked: Mapping[str, Worker], cell: Cell, rounds: int, seconds: float) -> dict[str, Result]:
     """Each contestant's result at one size; its answers are checked first."""
     where = astuple(cell)
-    wrong = {name: worker.ask(do="check", cell=where) for name, worker in asked.items()}
+    checked = {name: worker.ask(do="check", cell=where) for name, worker in asked.items()}
     taken: dict[str, list[dict[str, Any]]] = {name: [] for name in asked}
     for _ in range(rounds):
         for name, worker in asked.items():
-            taken[name].append(worker.ask(do="time", cell=where, seconds=seconds))
-    return {name: result(each, wrong[name]) for name, each in taken.items()}
+            taken[name].append(worker.ask(do="time", cell=where, sets=checked[name]["sets"], seconds=seconds))
+    return {name: result(each, **checked[name]) for name, each in taken.items()}
 
 
-def result(rounds: Sequence[Mapping[str, Any]], wrong: int) -> Result:
+def result(rounds: Sequence[Mapping[str, Any]], sets: int, wrong: int) -> Result:
     """Medians of rounds, with their spread."""
     calls = sorted(ms for each in rounds for ms in each["wall_ms"])
     middles = [statistics.median(each["wall_ms"]) for each in rounds]
@@ -134,6 +136,7 @@ def result(rounds: Sequence[Mapping[str, Any]], wrong: int) -> Result:
         p99=calls[int(0.99 * len(calls))],
         cpu=value([each["cpu_ms"] for each in rounds]),
         calls=len(calls),
+        sets=sets,
         wrong=wrong,
     )
 

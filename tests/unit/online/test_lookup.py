@@ -11,7 +11,8 @@ import pytest
 from asof.clock import from_ms
 from asof.errors import EntityRowsError, OnDemandError, RequestError, UnknownFeatureError
 from asof.online.layout import OnlineRow
-from asof.serve.lookup import OnlineLookup, as_rows, get_online_features
+from asof.online.rows import EntityColumns
+from asof.serve.lookup import OnlineLookup, get_online_features
 from tests.support.fake_dynamodb import FakeDynamoDB
 from tests.support.online import DEPARTURES, MANIFEST, NOW, ROUTES, SPEED, WEATHER, Store, a_store, weather
 
@@ -22,8 +23,13 @@ def store() -> Store:
 
 
 def test_rows_and_columns_are_the_same_request() -> None:
-    assert as_rows({"a": [1, 2], "b": ["x", "y"]}) == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
-    assert as_rows({"a": []}) == as_rows([]) == as_rows({}) == []
+    for given in ({"a": [1, 2], "b": ("x", "y")}, [{"a": 1, "b": "x"}, {"b": "y", "a": 2, "c": 3}]):
+        rows = EntityColumns(given)
+        assert (rows.count, rows.column("a", "a key"), rows.column("b", "a key")) == (2, [1, 2], ["x", "y"])
+    nothing: list[Any] = [{"a": []}, [], {}]
+    for each in nothing:
+        rows = EntityColumns(each)
+        assert (rows.count, rows.column("a", "a key"), rows.column("b", "a key")) == (0, [], [])
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,7 @@ def test_rows_and_columns_are_the_same_request() -> None:
 )
 def test_rows_of_other_shapes_are_refused(rows: Any, message: str) -> None:
     with pytest.raises(EntityRowsError, match=message):
-        as_rows(rows)
+        EntityColumns(rows)
 
 
 def test_a_response_tells_values_statuses_times_ages_and_as_of(store: Store) -> None:

@@ -26,6 +26,7 @@ from asof.online.faults import error_code, is_retryable
 from asof.online.retry import RetryPolicy
 from asof.online.signature import Signer
 from asof.online.signed import Credentials, ServiceError, SignedDynamoDB, _text
+from asof.online.wire import Answer
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
 
@@ -142,6 +143,39 @@ KEYS_OF_REQUESTS = st.lists(
 def test_keys_are_spelled_as_json_has_them(table: str, keys: list[Any], consistent: bool) -> None:
     request = {"RequestItems": {table: {"Keys": keys, "ConsistentRead": consistent}}}
     assert json.loads(_text(request)) == request
+
+
+QUERY = st.fixed_dictionaries(
+    {
+        "TableName": st.text(),
+        "KeyConditionExpression": st.text(),
+        "ExpressionAttributeValues": st.dictionaries(st.text(), st.fixed_dictionaries({"S": st.text()})),
+        "ProjectionExpression": st.text(),
+        "ConsistentRead": st.booleans(),
+    },
+    optional={"Limit": st.integers(), "ExclusiveStartKey": st.just({"pk": {"S": "a"}})},
+)
+
+
+@given(request=QUERY)
+def test_a_query_is_spelled_as_json_has_it(request: Any) -> None:
+    """With and without what makes it more than a lookup's first page."""
+    assert json.loads(_text(request)) == request
+
+
+def test_a_query_by_another_type_is_spelled_as_well() -> None:
+    request = {**dict.fromkeys(("TableName", "KeyConditionExpression", "ProjectionExpression"), "x")}
+    other = {**request, "ExpressionAttributeValues": {":e": {"N": "1"}}, "ConsistentRead": False}
+    assert json.loads(_text(other)) == other
+
+
+@pytest.mark.parametrize("name", ["X-Amz-Crc32", "x-amz-crc32"])
+@pytest.mark.parametrize("before", ["", "X-Old-X-Amz-Crc32: 1\r\n"])
+def test_a_header_is_found_by_its_whole_name_in_any_case(name: str, before: str) -> None:
+    """First, last, and beside one whose name ends alike."""
+    head = f"HTTP/1.1 200 OK\r\n{before}{name}:  7 \r\nDate: now".lower().encode()
+    answer = Answer(200, head, b"")
+    assert (answer.header(b"x-amz-crc32"), answer.header(b"date"), answer.header(b"now")) == (b"7", b"now", None)
 
 
 @pytest.mark.parametrize("key", [{"id": {"N": "1"}}, {"pk": {"N": "1"}, "sk": {"S": "a"}}])
