@@ -7,10 +7,8 @@ twice two times):
     events     their typed keys, times and inputs
     neighbours where distinct values are counted: the cells of each value's previous and next event
     cells      one row per entity and cell of time; no window's edge lies inside a cell
-    spread     each cell where it enters, and once per window where it leaves
-    positions  one row per entity and instant: what enters and leaves there, and whether a row is due
-    running    whole numbers in each window, by addition and subtraction
-    parts ...  all else, folded by ``window_blocks``
+    folded ... what each cell knows of those before and after it, by ``window_blocks``
+    roles ...  what a window holds at each grid time, by ``window_instants``
 
 The work is n log n in events and rows, however they are spread over entities and time, and does not depend on the ratio
 of window and step. Doubles are added, never subtracted, so a great value that has left a window leaves no trace.
@@ -25,13 +23,11 @@ from sqlglot import exp
 from asof.manifest import BatchSource, Entity, FeatureView
 from asof.sql.expressions import (
     ascending,
-    case,
     column,
     from_ms,
     grid_ceil,
     later,
     named,
-    number,
     over,
     parameter,
     sql_type,
@@ -41,8 +37,8 @@ from asof.sql.expressions import (
 )
 from asof.sql.literals import default_literal
 from asof.sql.source_rows import all_keys_present, created_ms, event_ms, rows_between, typed_keys
-from asof.sql.window_aggregates import Running
-from asof.sql.window_blocks import folded_rows
+from asof.sql.window_blocks import folded_cells
+from asof.sql.window_instants import instant_rows
 from asof.sql.window_plan import WindowPlan, window_plan
 
 
@@ -58,13 +54,10 @@ def window_rows(view: FeatureView, entity: Entity, source: BatchSource) -> Itera
     if plan.distinct:
         yield "neighbours", _neighbours(plan)
     yield "cells", _cells(plan, "neighbours" if plan.distinct else "events")
-    yield "spread", _spread(plan)
-    yield "positions", _positions(plan)
-    yield "running", _running(plan)
-    last = "running"
-    if plan.folds:
-        for last, query in folded_rows(plan):
-            yield last, query
+    yield from folded_cells(plan)
+    last = ""
+    for last, query in instant_rows(plan):
+        yield last, query
     yield "computed", _computed(plan, last)
 
 
@@ -105,63 +98,6 @@ def _cells(plan: WindowPlan, events: str) -> exp.Select:
     return query.group_by(*plan.key_columns(), column("at"))
 
 
-def _spread(plan: WindowPlan) -> exp.Select:
-    """Each cell at ``pos`` in several roles: 0 itself; 1, 2, ... where it has left the windows; last, where it entered.
-
-    Between grid times nothing is ever looked at, so all but role 0 stand on the next grid time. The last role is left
-    out where cells end on grid times anyway.
-    """
-    step_ms, offset_ms = plan.view.step_ms, plan.view.offset_ms
-    at = column("at")
-    pos = exp.Case(this=column("role")).when(number(0), at)
-    for role, window in enumerate(plan.windows, start=1):
-        pos = pos.when(number(role), grid_ceil(at + window, step_ms, offset_ms))
-    roles = list(range(_entry_role(plan) + 1 if _entry_role(plan) else len(plan.windows) + 1))
-    query = exp.select(exp.Star(), named(pos.else_(grid_ceil(at, step_ms, offset_ms)), "pos")).from_(table("cells"))
-    return query.join(exp.values([(each,) for each in roles], alias="roles", columns=["role"]), join_type="cross")
-
-
-def _entry_role(plan: WindowPlan) -> int:
-    """The role of a cell on the grid time at which it has entered the windows."""
-    return 0 if plan.cell_ms == plan.view.step_ms else len(plan.windows) + 1
-
-
-def _positions(plan: WindowPlan) -> exp.Select:
-    """Per instant: ``has_cell``, ``is_due`` (a row of the view), the change of each count, and the cell's values."""
-    role = column("role")
-    itself = exp.EQ(this=role, expression=number(0))
-    due: exp.Expr = exp.GTE(this=column("pos"), expression=parameter("from_ms"))
-    if _entry_role(plan) != 0:
-        due = exp.and_(exp.not_(itself), due)  # cells end between grid times as well
-    query = exp.select(*plan.key_columns(), column("pos")).from_(table("spread"))
-    query = query.select(
-        named(exp.Max(this=case(itself, number(1), number(0))), "has_cell"),
-        named(exp.Max(this=case(due, number(1), number(0))), "is_due"),
-        *(named(_change(plan, each), each.alias) for each in plan.running),
-    )
-    values = (named(exp.AnyValue(this=case(itself, column(each))), each) for each in plan.folded_cells)
-    query = query.select(*values, copy=False)
-    query = query.where(exp.LT(this=column("pos"), expression=parameter("to_ms")), copy=False)
-    return query.group_by(*plan.key_columns(), column("pos"), copy=False)
-
-
-def _change(plan: WindowPlan, count: Running) -> exp.Expr:
-    """A bigint, as all sums of whole numbers: DuckDB's are wider, and lose digits when they become a double."""
-    leaves = plan.windows.index(count.window_ms) + 1
-    change = exp.Case(this=column("role")).when(number(_entry_role(plan)), column(count.entering))
-    change = change.when(number(leaves), exp.Neg(this=column(count.leaving)))
-    return exp.cast(exp.Sum(this=change.else_(number(0))), "bigint")
-
-
-def _running(plan: WindowPlan) -> exp.Select:
-    plain = [*plan.keys, "pos", "has_cell", "is_due", *plan.folded_cells]
-    totals = []
-    for count in plan.running:
-        total = over(exp.Sum(this=column(count.alias)), plan.key_columns(), [ascending(column("pos"))], growing=True)
-        totals.append(named(exp.cast(total, "bigint"), count.alias))
-    return exp.select(*(column(each) for each in plain), *totals).from_(table("positions"))
-
-
 def _computed(plan: WindowPlan, last: str) -> exp.Select:
     """Values of declared types; a value the windows do not give is the feature's default."""
     pos = column("pos")
@@ -175,5 +111,4 @@ def _computed(plan: WindowPlan, last: str) -> exp.Select:
         if feature.default is not None:
             value = exp.func("COALESCE", value, default_literal(feature.dtype, feature.default))
         features.append(named(value, f"f{place}"))
-    query = exp.select(*plan.key_columns(), *times, *features).from_(table(last))
-    return query.where(exp.EQ(this=column("is_due"), expression=number(1)), copy=False)
+    return exp.select(*plan.key_columns(), *times, *features).from_(table(last))

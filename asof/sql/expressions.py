@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sqlglot import exp
 
@@ -176,20 +176,37 @@ def over(
     )
 
 
-def windowed(
-    expression: exp.Expr, partition: Iterable[exp.Expr], order: Iterable[exp.Expr] = (), *, growing: bool = False
-) -> exp.Expr:
-    """The expression with every aggregate function in it computed ``over`` the window."""
-    partition, order = list(partition), list(order)
+def windowed(expression: exp.Expr, widen: Callable[[exp.AggFunc], exp.Expr]) -> exp.Expr:
+    """The expression with every aggregate function in it as ``widen`` has it."""
 
-    def widen(node: exp.Expr) -> exp.Expr:
-        return over(node, partition, [each.copy() for each in order], growing=growing) if _aggregates(node) else node
+    def change(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window):
+            return widen(node)
+        return node
 
-    return expression.copy().transform(widen)
+    return expression.copy().transform(change)
 
 
-def _aggregates(node: exp.Expr) -> bool:
-    return isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window)
+def renamed(expression: exp.Expr, rename: Callable[[str], str]) -> exp.Expr:
+    """The expression with every column called what ``rename`` says."""
+
+    def change(node: exp.Expr) -> exp.Expr:
+        return column(rename(node.name)) if isinstance(node, exp.Column) else node
+
+    return expression.copy().transform(change)
+
+
+def row_of(fields: Mapping[str, tuple[exp.Expr, exp.DataType]]) -> exp.Cast:
+    """One ROW of named and typed fields; its type is its ``to``."""
+    kinds = [exp.ColumnDef(this=name(each), kind=kind.copy()) for each, (_, kind) in fields.items()]
+    values = (value.copy() for value, _ in fields.values())
+    row = exp.func("ROW", *values, dialect="athena")
+    return exp.cast(row, exp.DataType(this=exp.DType.STRUCT, nested=True, expressions=kinds))
+
+
+def field_of(row: str, text: str) -> exp.Expr:
+    """A field of a column that is a ROW."""
+    return exp.Dot(this=column(row), expression=name(text))
 
 
 def ascending(expression: exp.Expr) -> exp.Ordered:

@@ -4,43 +4,72 @@ The pipeline of ``compute_windows`` has these layers; an aggregate says what it 
 needs share:
 
 - *cells*: aggregates over the events of one cell of time (``e`` event ms, ``c`` created ms, ``x0, x1, ...`` inputs);
-- *running*: whole numbers that are added when a cell enters a window and subtracted when it leaves, which is exact;
-- *anchors* and *folds*: everything else is folded from the beginning of a block of time on, over frames that only grow,
-  since a double cannot be subtracted again and an extreme cannot be taken back;
+- *running*: whole numbers that have entered a window less those that have left it, which is exact;
+- *anchors* and *folds*: everything else is folded from either end of a block of time, over frames that only grow, since
+  a double cannot be subtracted again and an extreme cannot be taken back;
 - *merges* and *joins*: a window is the end of one block and the beginning of the next, so two folds make its value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
 
 from sqlglot import exp
 
 from asof.manifest import Aggregation
-from asof.sql.expressions import case, column, is_nan, is_null, is_present, name, nan, number, sql_type
+from asof.sql.expressions import (
+    case,
+    column,
+    field_of,
+    is_nan,
+    is_null,
+    is_present,
+    nan,
+    number,
+    renamed,
+    row_of,
+    sql_type,
+)
 
-TAIL, HEAD = 1, 0
-"""The sides of a window: the end of the earlier block, and the beginning of the block its end is in."""
+HEAD, TAIL = "head", "tail"
+"""The sides of a window: the beginning of the block its end is in, and the end of the block before."""
+
+_WIDE: Final = "decimal(38, 0)"
+"""What sums of all cells are kept in: those of single windows fit a bigint."""
+
+
+def on_side(side: str, alias: str, window: int) -> str:
+    """What a fold or an anchor of a side of a window is called; it is NULL where the side has no cells."""
+    return f"{side}_{alias}_{window}"
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A count in the window, kept by adding the cell's ``entering`` and later subtracting its ``leaving``."""
+    """A whole number of a window: ``entering`` of the cells that have entered less ``leaving`` of those that have left.
+
+    ``kind`` is the type in which all cells' are added up.
+    """
 
     entering: str
     leaving: str
     window_ms: int
+    kind: str = "bigint"
 
     @property
     def alias(self) -> str:
-        """The name of the count."""
+        """The name of the number."""
         return f"{self.entering}_in_{self.window_ms}"
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """What one feature needs of each layer, and its value over the columns of the last."""
+    """What one feature needs of each layer, and its value over the columns of the last.
+
+    ``kinds`` are the types of the anchors and folds.
+    """
 
     window_ms: int
     value: exp.Expr
@@ -48,6 +77,7 @@ class Aggregate:
     running: tuple[Running, ...] = ()
     anchors: Mapping[str, exp.Expr] = field(default_factory=dict)
     folds: Mapping[str, exp.Expr] = field(default_factory=dict)
+    kinds: Mapping[str, exp.DataType] = field(default_factory=dict)
     merges: Mapping[str, exp.Expr] = field(default_factory=dict)
     joins: Mapping[str, exp.Expr] = field(default_factory=dict)
 
@@ -65,6 +95,11 @@ class Input:
         """The value of one event."""
         return column(f"x{self.place}")
 
+    @property
+    def kind(self) -> exp.DataType:
+        """Its type inside a query."""
+        return exp.DataType.build("bigint") if self.dtype == "Timestamp" else sql_type(self.dtype)
+
 
 def aggregate(aggregation: Aggregation, given: Input | None) -> Aggregate:
     """The pieces of one aggregation over its input; a count of rows has none."""
@@ -72,13 +107,22 @@ def aggregate(aggregation: Aggregation, given: Input | None) -> Aggregate:
     if given is None:
         return _running_count("n", exp.Count(this=exp.Star()), window)
     if aggregation.function == "sum" and given.dtype == "Float64":
-        return _fold(f"t{given.place}", exp.Sum(this=given.x), exp.Sum, window)
+        return _double_sum(given, window)
     return _FUNCTIONS[aggregation.function](given, window)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """How a fold is put together: over cells by an aggregate function, of head and tail by ``merge``; and its type."""
+
+    combine: Callable[..., exp.Expr]
+    merge: Callable[[exp.Expr, exp.Expr], exp.Expr]
+    kind: exp.DataType
 
 
 def newest(window: int) -> Aggregate:
     """The greatest created time of the events in a window."""
-    return _fold("newest", exp.Max(this=column("c")), exp.Max, window)
+    return _fold("newest", exp.Max(this=column("c")), _Parts(exp.Max, _greater, exp.DataType.build("bigint")), window)
 
 
 def _running_count(alias: str, cell: exp.Expr, window: int) -> Aggregate:
@@ -86,24 +130,38 @@ def _running_count(alias: str, cell: exp.Expr, window: int) -> Aggregate:
     return Aggregate(window, value=column(running.alias), cells={alias: cell}, running=(running,))
 
 
-def _fold(alias: str, cell: exp.Expr, combine: Callable[..., exp.Expr], window: int) -> Aggregate:
+def _fold(alias: str, cell: exp.Expr, parts: _Parts, window: int) -> Aggregate:
     """A function that is its own way of being put together from parts: sums, extremes."""
     merged = f"{alias}_{window}"
+    head, tail = (column(on_side(side, alias, window)) for side in (HEAD, TAIL))
     return Aggregate(
         window,
         value=column(merged),
         cells={alias: cell},
-        folds={alias: combine(this=column(alias))},
-        merges={merged: combine(this=case(_in_window(window), column(alias)))},
+        folds={alias: parts.combine(this=column(alias))},
+        kinds={alias: parts.kind},
+        merges={merged: parts.merge(head, tail)},
     )
 
 
-def _in_window(window: int, side: int | None = None) -> exp.Expr:
-    """Whether a row is of one window length, and of one side of it where a side is given."""
-    condition: exp.Expr = exp.EQ(this=column("w"), expression=number(window))
-    if side is not None:
-        condition = exp.and_(condition, exp.EQ(this=column("side"), expression=number(side)))
-    return condition
+def _added(head: exp.Expr, tail: exp.Expr) -> exp.Expr:
+    return exp.func("COALESCE", head + tail, head.copy(), tail.copy())
+
+
+def _greater(head: exp.Expr, tail: exp.Expr) -> exp.Expr:
+    return exp.Case().when(exp.or_(is_null(head), tail > head), tail.copy()).else_(head.copy())
+
+
+def _lesser(head: exp.Expr, tail: exp.Expr) -> exp.Expr:
+    return exp.Case().when(exp.or_(is_null(head), tail < head), tail.copy()).else_(head.copy())
+
+
+def _later(head: exp.Expr, tail: exp.Expr) -> exp.Expr:
+    return exp.func("COALESCE", head, tail)
+
+
+def _earlier(head: exp.Expr, tail: exp.Expr) -> exp.Expr:
+    return exp.func("COALESCE", tail, head)
 
 
 def _count(given: Input, window: int) -> Aggregate:
@@ -112,7 +170,7 @@ def _count(given: Input, window: int) -> Aggregate:
 
 def _whole_sum(given: Input, window: int) -> Aggregate:
     count, total = f"n{given.place}", f"s{given.place}"
-    running = (Running(count, count, window), Running(total, total, window))
+    running = (Running(count, count, window), Running(total, total, window, _WIDE))
     return Aggregate(
         window,
         value=case(_any(column(running[0].alias)), column(running[1].alias)),
@@ -127,7 +185,7 @@ def _whole_sum(given: Input, window: int) -> Aggregate:
 def _mean(given: Input, window: int) -> Aggregate:
     """The sum, in doubles, divided by the count. Whole numbers are summed exactly before they become a double."""
     if given.dtype == "Float64":
-        total = _fold(f"t{given.place}", exp.Sum(this=given.x), exp.Sum, window)
+        total = _double_sum(given, window)
         count = _count(given, window)
     else:
         total = count = _whole_sum(given, window)
@@ -138,63 +196,77 @@ def _mean(given: Input, window: int) -> Aggregate:
         cells={**total.cells, **count.cells},
         running=count.running,
         folds=total.folds,
+        kinds=total.kinds,
         merges=total.merges,
     )
 
 
+def _double_sum(given: Input, window: int) -> Aggregate:
+    return _fold(f"t{given.place}", exp.Sum(this=given.x), _Parts(exp.Sum, _added, given.kind), window)
+
+
 def _min(given: Input, window: int) -> Aggregate:
-    return _fold(f"lo{given.place}", exp.Min(this=given.x), exp.Min, window)
+    return _or_nan(given, _lowest(given, window))
 
 
 def _max(given: Input, window: int) -> Aggregate:
-    combine = _greatest_number if given.dtype == "Float64" else exp.Max
-    return _fold(f"hi{given.place}", combine(this=given.x), combine, window)
+    return _or_nan(given, _highest(given, window))
 
 
-def _greatest_number(this: exp.Expr) -> exp.Expr:
-    """``max`` that gives NaN only where there is nothing else, as Trino's own (and everyone's ``min``) does."""
-    numbers = case(exp.not_(is_nan(this)), this)
-    return exp.func("COALESCE", exp.Max(this=numbers), exp.Max(this=this.copy()))
+def _lowest(given: Input, window: int) -> Aggregate:
+    return _fold(f"lo{given.place}", exp.Min(this=_numbers(given)), _Parts(exp.Min, _lesser, given.kind), window)
+
+
+def _highest(given: Input, window: int) -> Aggregate:
+    return _fold(f"hi{given.place}", exp.Max(this=_numbers(given)), _Parts(exp.Max, _greater, given.kind), window)
+
+
+def _numbers(given: Input) -> exp.Expr:
+    return case(exp.not_(is_nan(given.x)), given.x) if given.dtype == "Float64" else given.x
+
+
+def _or_nan(given: Input, extreme: Aggregate) -> Aggregate:
+    """NaN where there are values and none of them is a number. Engines do not agree on where NaN stands."""
+    if given.dtype != "Float64":
+        return extreme
+    count = _count(given, extreme.window_ms)
+    value = exp.func("COALESCE", extreme.value, case(_any(count.value), nan()))
+    return replace(extreme, value=value, cells={**extreme.cells, **count.cells}, running=count.running)
 
 
 def _last(given: Input, window: int) -> Aggregate:
-    return _endmost("last", exp.Max, given, window)
+    row = _endmost_row(given)
+    return _endmost("last", _Parts(exp.Max, _later, row.to), row, given, window)
 
 
 def _first(given: Input, window: int) -> Aggregate:
-    return _endmost("first", exp.Min, given, window)
+    row = _endmost_row(given)
+    return _endmost("first", _Parts(exp.Min, _earlier, row.to), row, given, window)
 
 
-def _endmost(alias: str, combine: Callable[..., exp.Expr], given: Input, window: int) -> Aggregate:
-    """The value of the extreme (event time, created time, value), compared as one ROW. None of its fields is NULL.
+def _endmost(alias: str, parts: _Parts, row: exp.Expr, given: Input, window: int) -> Aggregate:
+    built = _fold(f"{alias}{given.place}", parts.combine(this=case(is_present(given.x), row)), parts, window)
+    value = field_of(built.value.name, "x")
+    if given.dtype == "Float64":
+        flagged = exp.EQ(this=field_of(built.value.name, "nan"), expression=number(1))
+        value = case(flagged, nan(), value)
+    return replace(built, value=value)
+
+
+def _endmost_row(given: Input) -> exp.Cast:
+    """(Event time, created time, value), compared as one ROW, of which no field is NULL.
 
     NaN is replaced by a flag, because engines do not agree on where it stands.
     """
-    fields: dict[str, tuple[exp.Expr, str]] = {"e": (column("e"), "bigint")}
+    fields: dict[str, tuple[exp.Expr, exp.DataType]] = {"e": (column("e"), exp.DataType.build("bigint"))}
     if given.has_created:
-        fields["c"] = (column("c"), "bigint")
+        fields["c"] = (column("c"), exp.DataType.build("bigint"))
     if given.dtype == "Float64":
-        fields["nan"] = (case(is_nan(given.x), number(1), number(0)), "integer")
-        fields["x"] = (case(is_nan(given.x), exp.cast(number(0), "double"), given.x), "double")
+        fields["nan"] = (case(is_nan(given.x), number(1), number(0)), exp.DataType.build("integer"))
+        fields["x"] = (case(is_nan(given.x), _zero(), given.x), given.kind)
     else:
-        kind = exp.DataType.build("bigint") if given.dtype == "Timestamp" else sql_type(given.dtype)
-        fields["x"] = (given.x, kind.sql())
-    row = exp.cast(
-        exp.func("ROW", *(value for value, _ in fields.values()), dialect="athena"),
-        exp.DataType(
-            this=exp.DType.STRUCT,
-            nested=True,
-            expressions=[
-                exp.ColumnDef(this=name(each), kind=exp.DataType.build(kind)) for each, (_, kind) in fields.items()
-            ],
-        ),
-    )
-    built = _fold(f"{alias}{given.place}", combine(this=case(is_present(given.x), row)), combine, window)
-    value: exp.Expr = exp.Dot(this=built.value.copy(), expression=name("x"))
-    if given.dtype == "Float64":
-        flagged = exp.EQ(this=exp.Dot(this=built.value.copy(), expression=name("nan")), expression=number(1))
-        value = case(flagged, nan(), value)
-    return Aggregate(window, value=value, cells=built.cells, folds=built.folds, merges=built.merges)
+        fields["x"] = (given.x, given.kind)
+    return row_of(fields)
 
 
 def _count_distinct(given: Input, window: int) -> Aggregate:
@@ -231,7 +303,7 @@ def _stddev(given: Input, window: int) -> Aggregate:
     x = _double(given.x)
     rows, mean, anchor = _double(column(f"n{i}")), column(f"mean{i}"), column(f"anchor{i}")
     shift = exp.paren(mean - anchor)
-    low, high = _min(given, window), _max(given, window)
+    low, high = _lowest(given, window), _highest(given, window)
     cells = {
         f"n{i}": exp.Count(this=given.x),
         f"mean{i}": exp.Avg(this=x),
@@ -251,14 +323,21 @@ def _stddev(given: Input, window: int) -> Aggregate:
     n, d, q = (column(f"{each}{i}") for each in ("dn", "dx", "dq"))
     parts = {"n": n, "mean": anchor + d / n, "square": q - d * d / n}
     for side in (HEAD, TAIL):
-        filled = exp.and_(_in_window(window, side), _any(n))
         for part, folded in parts.items():
-            merges[f"{part}{i}_{window}_{side}"] = exp.AnyValue(this=case(filled, folded))
+            merges[f"{part}{i}_{window}_{side}"] = renamed(case(_any(n), folded), partial(on_side, side, window=window))
     rows_joined, square_joined = f"deviating{i}_{window}", f"square{i}_{window}"
     joins = {rows_joined: _joined("n", i, window), square_joined: _joined_square(i, window)}
     value = _root(column(rows_joined), column(square_joined), low.value, high.value)
+    kinds = {**dict.fromkeys((f"anchor{i}", *folds), exp.DataType.build("double")), **low.kinds, **high.kinds}
     return Aggregate(
-        window, value=value, cells=cells, anchors={f"anchor{i}": first}, folds=folds, merges=merges, joins=joins
+        window,
+        value=value,
+        cells=cells,
+        anchors={f"anchor{i}": first},
+        folds=folds,
+        kinds=kinds,
+        merges=merges,
+        joins=joins,
     )
 
 

@@ -1,102 +1,91 @@
 """What cannot be subtracted again (sums of doubles, extremes, deviations) over sliding windows, by growing frames.
 
 Time is cut into blocks as long as the window, ending on the view's grid offset. A window is then the tail of one block
-and the head of the next:
+and the head of the next. Both are folded over the cells, before there is a row per grid time: a cell has the fold of
+its block from the beginning to it (head), and from it to the end (tail).
 
-    parts     cells in both orders, forwards for heads and backwards for tails, with the ends of windows among them
     anchored  a fixed point of each side, where deviations are wanted
-    folded    sums and extremes of each side, from its beginning on
-    merged    tail and head put together: one row per entity and grid time
-    joined    what takes several of these
+    folded    the previous and the next cell, whole numbers added up so far, and the folds of each window's two sides
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from sqlglot import exp
 
-from asof.sql.expressions import ascending, case, column, named, number, table, windowed
-from asof.sql.window_aggregates import HEAD, TAIL
+from asof.sql.expressions import ascending, column, named, number, over, renamed, table, windowed
+from asof.sql.window_aggregates import HEAD, TAIL, on_side
 from asof.sql.window_plan import WindowPlan
 
-_HEAD_ROW, _TAIL_CELL, _TAIL_END = 0, 1, 2
 
+def folded_cells(plan: WindowPlan) -> Iterator[tuple[str, exp.Select]]:
+    """The steps that begin with ``cells``, as ``(name, query)``.
 
-def folded_rows(plan: WindowPlan) -> Iterator[tuple[str, exp.Select]]:
-    """The steps that begin with ``running``, as ``(name, query)``."""
-    yield "parts", _parts(plan)
+    The last has the keys, ``at``, ``before`` and ``after`` (the neighbours' ``at``), each of the plan's totals under
+    its own name (of the cell) and as ``total_...`` (so far, with the cell), and what ``on_side`` names.
+    """
     if plan.anchors:
         yield "anchored", _anchored(plan)
-    yield "folded", _folded(plan, "anchored" if plan.anchors else "parts")
-    yield "merged", _merged(plan)
-    if plan.joins:
-        yield "joined", _joined(plan)
+    yield "folded", _folded(plan, "anchored" if plan.anchors else "cells")
 
 
-def _parts(plan: WindowPlan) -> exp.Select:
-    """Each position once per window length and kind: in a head, as a cell of a tail, as the far end of a window's tail.
-
-    ``block`` is the end of the block, ``ord`` the place in its side. In a tail it runs backwards; the far end of the
-    window that ends at ``pos`` comes just after the last cell inside it.
-    """
-    kind, window, pos = column("kind"), column("w"), column("pos")
-    kinds = [(kind, each) for each in plan.folded_windows for kind in (_HEAD_ROW, _TAIL_CELL, _TAIL_END)]
-    is_end = exp.EQ(this=kind, expression=number(_TAIL_END))
-    block = pos + _until_block_end(plan.view.offset_ms, pos, window)
-    order = (
-        exp.Case(this=kind)
-        .when(number(_HEAD_ROW), pos)
-        .when(number(_TAIL_CELL), exp.Neg(this=pos))
-        .else_(window - 1 - pos)
-    )
-    plain = [*plan.keys, "pos", "is_due", "kind", "w", *(each.alias for each in plan.running)]
-    query = exp.select(
-        *(column(each) for each in plain),
-        named(case(exp.EQ(this=kind, expression=number(_HEAD_ROW)), number(HEAD), number(TAIL)), "side"),
-        named(case(is_end, block - window, block), "block"),
-        named(order, "ord"),
-        *(named(case(exp.not_(is_end), column(each)), each) for each in plan.folded_cells),
-    )
-    query = query.from_(table("running")).join(
-        exp.values(kinds, alias="kinds", columns=["kind", "w"]), join_type="cross"
-    )
-    has_cell, is_due = (exp.EQ(this=column(each), expression=number(1)) for each in ("has_cell", "is_due"))
-    wanted = exp.Case(this=kind).when(number(_HEAD_ROW), exp.or_(has_cell, is_due)).when(number(_TAIL_CELL), has_cell)
-    return query.where(wanted.else_(is_due))
-
-
-def _until_block_end(offset_ms: int, pos: exp.Expr, window: exp.Expr) -> exp.Expr:
-    """From an instant to the end of its block; blocks are as long as the window and end on the view's offset."""
-    return exp.paren(exp.paren(exp.paren(number(offset_ms) - pos) % window + window) % window)
+def block_end(plan: WindowPlan, at: exp.Expr, window: int) -> exp.Expr:
+    """The end of the block an instant is in; blocks are as long as the window and end on the view's offset."""
+    ahead = (number(plan.view.offset_ms % window) - at.copy()) % window
+    return at.copy() + exp.paren(exp.paren(ahead + window) % window)
 
 
 def _anchored(plan: WindowPlan) -> exp.Select:
-    query = exp.select(exp.Star()).from_(table("parts"))
-    return query.select(*(named(windowed(value, _side(plan)), alias) for alias, value in plan.anchors.items()))
+    query = exp.select(exp.Star()).from_(table("cells"))
+    for window, side, order in _sides(plan):
+        for alias, value in plan.anchors.items():
+            anchor = windowed(_ordered(value, order), _frame(plan, window))
+            query = query.select(named(anchor, on_side(side, alias, window)), copy=False)
+    return query
 
 
-def _folded(plan: WindowPlan, parts: str) -> exp.Select:
-    plain = [*plan.keys, "pos", "is_due", "kind", "w", "side", *(each.alias for each in plan.running), *plan.anchors]
-    so_far = [ascending(column("ord"))]
-    folds = (named(windowed(value, _side(plan), so_far, growing=True), alias) for alias, value in plan.folds.items())
-    return exp.select(*(column(each) for each in plain), *folds).from_(table(parts))
+def _folded(plan: WindowPlan, cells: str) -> exp.Select:
+    keys, at = plan.key_columns(), column("at")
+    query = exp.select(*keys, at).from_(table(cells))
+    for function, alias in ((exp.Lag, "before"), (exp.Lead, "after")):
+        query = query.select(named(over(function(this=at.copy()), keys, [ascending(at)]), alias), copy=False)
+    for alias, kind in plan.totals.items():
+        total = over(exp.Sum(this=exp.cast(column(alias), kind)), keys, [ascending(at)], growing=True)
+        query = query.select(column(alias), named(exp.cast(total, kind), f"total_{alias}"), copy=False)
+    for window, side, order in _sides(plan):
+        anchors = {alias: on_side(side, alias, window) for alias in plan.anchors}
+        for alias, value in plan.folds.items():
+            fold = windowed(_on_anchors(value, anchors), _frame(plan, window, order))
+            query = query.select(named(fold, on_side(side, alias, window)), copy=False)
+        query = query.select(*map(column, anchors.values()), copy=False)
+    return query
 
 
-def _side(plan: WindowPlan) -> list[exp.Expr]:
-    return [*plan.key_columns(), *(column(each) for each in ("w", "side", "block"))]
+def _ordered(anchor: exp.Expr, order: exp.Expr) -> exp.Expr:
+    """The anchor where ``ord`` is the order of its side."""
+    return anchor.transform(lambda node: order.copy() if isinstance(node, exp.Column) and node.name == "ord" else node)
 
 
-def _merged(plan: WindowPlan) -> exp.Select:
-    running = (named(exp.AnyValue(this=column(each.alias)), each.alias) for each in plan.running)
-    merges = (named(value, alias) for alias, value in plan.merges.items())
-    query = exp.select(*plan.key_columns(), column("pos"), named(number(1), "is_due"), *running, *merges)
-    is_due = exp.EQ(this=column("is_due"), expression=number(1))
-    is_end = exp.NEQ(this=column("kind"), expression=number(_TAIL_CELL))
-    query = query.from_(table("folded")).where(is_due, is_end, copy=False)
-    return query.group_by(*plan.key_columns(), column("pos"), copy=False)
+def _on_anchors(fold: exp.Expr, anchors: Mapping[str, str]) -> exp.Expr:
+    """The fold with the anchors of its side."""
+    return renamed(fold, lambda text: anchors.get(text, text))
 
 
-def _joined(plan: WindowPlan) -> exp.Select:
-    joins = (named(value, alias) for alias, value in plan.joins.items())
-    return exp.select(exp.Star(), *joins).from_(table("merged"))
+def _frame(plan: WindowPlan, window: int, order: exp.Expr | None = None) -> Callable[[exp.AggFunc], exp.Expr]:
+    """How an aggregate becomes one over a block, or over what of it comes first in an order."""
+    if window == plan.cell_ms:
+        return lambda node: node.this  # such a block is a cell, and needs no sorting
+    block = [*plan.key_columns(), block_end(plan, column("at"), window)]
+    if order is None:
+        return lambda node: over(node, block)
+    return lambda node: over(node, block, [ascending(order)], growing=True)
+
+
+def _sides(plan: WindowPlan) -> Iterator[tuple[int, str, exp.Expr]]:
+    """Each window and side that is folded, and the order in which. A window of one cell has no tail."""
+    at = column("at")
+    for window in plan.folded_windows:
+        yield window, HEAD, at
+        if window != plan.cell_ms:
+            yield window, TAIL, exp.Neg(this=at)

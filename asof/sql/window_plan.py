@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlglot import exp
 
@@ -12,6 +13,8 @@ from asof.manifest import BatchSource, Entity, FeatureView
 from asof.sql.expressions import column
 from asof.sql.source_rows import key_aliases, source_columns
 from asof.sql.window_aggregates import Aggregate, Input, Running, aggregate, newest
+
+_Piece = TypeVar("_Piece", bound=exp.Expr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,13 @@ class WindowPlan:
 
     @property
     def running(self) -> list[Running]:
-        """The counts that are kept by addition and subtraction."""
+        """The whole numbers that are kept by addition and subtraction."""
         return list({each.alias: each for one in self._all() for each in one.running}.values())
+
+    @property
+    def totals(self) -> dict[str, exp.DataType]:
+        """The values of cells that are added up for them, and the types in which that is done."""
+        return {text: exp.DataType.build(each.kind) for each in self.running for text in (each.entering, each.leaving)}
 
     @property
     def anchors(self) -> dict[str, exp.Expr]:
@@ -80,11 +88,9 @@ class WindowPlan:
         return _merged(each.folds for each in self._all())
 
     @property
-    def folded_cells(self) -> list[str]:
-        """The values of a cell that anchors and folds refer to."""
-        parts = [*self.anchors.values(), *self.folds.values()]
-        used = {each.name for part in parts for each in part.find_all(exp.Column)}
-        return [alias for alias in self.cells if alias in used]
+    def kinds(self) -> dict[str, exp.DataType]:
+        """The types of anchors and folds, which are known of each side of a window."""
+        return _merged(each.kinds for each in self._all())
 
     @property
     def merges(self) -> dict[str, exp.Expr]:
@@ -111,5 +117,5 @@ def window_plan(view: FeatureView, entity: Entity, source: BatchSource) -> Windo
     return WindowPlan(view, entity, source, inputs, aggregates, newest(longest) if has_created else None)
 
 
-def _merged(parts: Iterable[Mapping[str, exp.Expr]]) -> dict[str, exp.Expr]:
+def _merged(parts: Iterable[Mapping[str, _Piece]]) -> dict[str, _Piece]:
     return {alias: value for part in parts for alias, value in part.items()}

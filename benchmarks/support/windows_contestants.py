@@ -43,12 +43,16 @@ def asof(task: dict[str, Any]) -> Prepared:
 
 
 def range_join(task: dict[str, Any]) -> Prepared:
-    """Each grid time at which something changed, joined with the events in its longest window."""
+    """Each grid time at which something changed, joined with the events in its longest window, in the same chunks."""
     question = Question.read(task)
+    view = question.view
 
     def run() -> pa.Table:
         with question.connect() as connection:
-            return _digest(connection, question, [_range_join(question)])
+            statements = (
+                _range_join(question, start, stop) for start, stop in chunks(view, START + view.offset_ms, START + YEAR)
+            )
+            return _digest(connection, question, statements)
 
     return run
 
@@ -70,18 +74,20 @@ def _only(question: Question) -> str:
     return f"hash({', '.join(question.keys)}) % {question.only} = 1"
 
 
-def _range_join(question: Question) -> str:
+def _range_join(question: Question, start: int, stop: int) -> str:
     view, keys = question.view, ", ".join(question.keys)
     step, offset = view.step_ms, view.offset_ms
     windows = sorted({each.window_ms for each in view.aggregations})
+    moment = f"{question.source.timestamp_field}::TIMESTAMP"
     changes = ", ".join(f"({each})" for each in (0, *windows))
     values = ", ".join(f"{_value(each)} AS {each.feature}" for each in view.aggregations)
     present = " AND ".join(f"{key} IS NOT NULL" for key in question.keys)
     same = " AND ".join(f"c.{key} = e.{key}" for key in question.keys)
     return f"""
         WITH events AS (
-            SELECT *, epoch_ms({question.source.timestamp_field}::TIMESTAMP) AS moment FROM {question.relation}
-            WHERE {view.where or "true"} AND {_only(question)} AND {present}
+            SELECT *, epoch_ms({moment}) AS moment FROM {question.relation}
+            WHERE ({view.where or "true"}) AND {_only(question)} AND {present}
+              AND {moment} > make_timestamp_ms({start - step - windows[-1]}) AND {moment} < make_timestamp_ms({stop})
         ),
         candidates AS (
             SELECT DISTINCT {keys}, {offset} + ((moment + w - {offset} + {step - 1}) // {step}) * {step} AS due
@@ -89,7 +95,7 @@ def _range_join(question: Question) -> str:
         )
         SELECT {", ".join(f"c.{key}" for key in question.keys)}, epoch_ms(due) AS event_timestamp, {values}
         FROM candidates AS c LEFT JOIN events AS e ON {same} AND e.moment > due - {windows[-1]} AND e.moment <= due
-        WHERE due >= {START} AND due < {START + YEAR}
+        WHERE due >= {start} AND due < {stop}
         GROUP BY {", ".join(f"c.{key}" for key in question.keys)}, due"""
 
 

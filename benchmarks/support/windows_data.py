@@ -93,14 +93,19 @@ class Question:
 
 
 def generate(folder: Path, events: int, entities: int) -> Path:
-    """Events spread over the year: sensor 0 has a tenth of them, ``entities`` others share the rest."""
+    """Events spread over the year, about in order: sensor 0 has a tenth of them, ``entities`` others share the rest.
+
+    They are written as they are made, so memory does not grow with them.
+    """
     path = folder / f"readings_{events}_{entities}.parquet"
     if not path.exists():
+        jitter = f"(hash(i * 7 + 1) % {HOUR})::BIGINT"
         with duckdb.connect() as connection:
+            connection.execute("SET enable_progress_bar = false")
             connection.execute(
                 f"""COPY (
                     SELECT CASE WHEN i % 10 = 0 THEN 0 ELSE 1 + (hash(i) % {entities})::BIGINT END AS sensor,
-                           make_timestamp(({START} + (hash(i * 7 + 1) % {YEAR})::BIGINT) * 1000) AS measured,
+                           make_timestamp_ms({START} + i * {YEAR - HOUR} // {events} + {jitter}) AS measured,
                            (hash(i * 13 + 5) % 8000) / 8.0 AS level
                     FROM range({events}) AS numbers(i)
                 ) TO '{path}' (FORMAT parquet, COMPRESSION zstd)"""

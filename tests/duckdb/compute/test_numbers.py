@@ -124,3 +124,10 @@ def test_defaults_stand_where_a_window_is_empty() -> None:
         defaults={"sum": 7.5, "last": "it's"},
     )
     assert value_at(case, "x", {0: 1.0}, 10) == (7.5, 0, "it's")
+
+
+def test_sums_of_all_windows_together_may_exceed_what_one_may() -> None:
+    """Whole numbers are added up over all cells, and a window is a difference of such sums: it fits all the same."""
+    values = dict.fromkeys((0, 40, 80, 120), 2**62)
+    assert value_at(case_of("d", "sum", "count"), "d", values, 120) == (2**62, 1)
+    assert value_at(case_of("d", "sum", "count"), "d", values, 150) == (None, 0)
