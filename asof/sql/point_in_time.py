@@ -1,29 +1,29 @@
-"""The point-in-time join, canonical: one pass per entity, O(n log n), valid on Athena engine v3 and on DuckDB.
+"""The point-in-time join, canonical: O(n log n) in entity rows, one pass of hashing over feature rows, on any engine.
 
-Per entity, its entity rows and the feature rows of all its requested views stand in one *timeline*, ordered within
-the keys by the instant at which each becomes visible, feature rows before the entity rows of the same instant. A view's
-columns travel in one ROW, so that a NULL value stays a value. Each feature row has a *rank* within its keys and view:
-its place by (event time, created time, values). The chosen row of an entity row is the one of the greatest rank so far;
-ordering by visibility alone would let a late old row hide a newer one.
+1. Each feature row gets its *bucket*, the first label at which it is visible (``point_in_time_buckets``).
+2. The *news* of a bucket is the newest of its feature rows by (event time, created time, values). Trino keeps one row
+   per bucket while it reads: nothing is sorted that grows with the history.
+3. Each entity row is given the news of its own and of all earlier buckets: a running ``max_by`` of their *rank*, the
+   place among all news of its keys. Ordering by visibility alone would let a late old row hide a newer one.
 
-The greatest rank so far is found in two steps. Each entity row first gets the news: the greatest rank among the feature
-rows since the entity row before it (its *bucket*). A running ``max_by`` over entity rows alone then does the rest, so
-that wide ROWs are carried along no more rows than the answer has.
+From step 2 on there are no more rows than entity rows. A view's columns then travel in one ROW, so that a NULL value
+stays a value. Each history is scanned once, for nothing but the columns asked for; of the entity rows, keys and labels
+are read again for each view.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
 from asof.manifest import Entity
+from asof.sql import point_in_time_buckets as buckets
 from asof.sql.expressions import (
     ascending,
     case,
     column,
-    descending,
     is_null,
     name,
     named,
@@ -33,7 +33,7 @@ from asof.sql.expressions import (
     table,
 )
 from asof.sql.point_in_time_request import PointInTimeRequest, ViewRequest
-from asof.sql.point_in_time_scan import default, history, key_names, keys, label, relation
+from asof.sql.point_in_time_scan import default, key_names, relation
 
 __all__ = ["PointInTimeRequest", "ViewRequest", "point_in_time"]
 
@@ -47,20 +47,12 @@ def point_in_time(request: PointInTimeRequest) -> exp.Select:
     query = exp.select(*(named(column(each, "r"), each) for each in (request.row_id, *request.carry))).from_(rows)
     chosen: dict[str, str] = {}  # entity -> alias of its entity rows with the chosen ROWs
     for entity, views in request.by_entity():
-        steps = [f"{entity.name}__{step}" for step in ("timeline", "placed", "news", "seen", "chosen")]
-        timeline, placed, news, seen, last = steps
-        queries = [
-            _timeline(request, entity, views),
-            _placed(entity, timeline),
-            _news(entity, views, placed),
-            _seen(entity, views, news),
-            _chosen(views, seen),
-        ]
-        for step, each in zip(steps, queries, strict=True):
+        steps = dict(_steps(request, entity, views))
+        for step, each in steps.items():
             query = query.with_(name(step), as_=each, copy=False)
         alias = chosen[entity.name] = f"c{len(chosen)}"
         same_row = exp.EQ(this=column("row_id", alias), expression=column(request.row_id, "r"))
-        query = query.join(table(last, alias), on=same_row, join_type="left", copy=False)
+        query = query.join(table(list(steps)[-1], alias), on=same_row, join_type="left", copy=False)
     places: Counter[str] = Counter()
     for view in request.views:
         row = column(f"p{places[view.entity.name]}", chosen[view.entity.name])
@@ -70,55 +62,60 @@ def point_in_time(request: PointInTimeRequest) -> exp.Select:
     return query.order_by(ascending(column(request.row_id, "r")), copy=False)
 
 
-def _timeline(request: PointInTimeRequest, entity: Entity, views: tuple[ViewRequest, ...]) -> exp.Expr:
-    """Entity rows and feature rows of one entity, each with its keys and the instant ``at`` which it counts.
+def _steps(
+    request: PointInTimeRequest, entity: Entity, views: tuple[ViewRequest, ...]
+) -> Iterator[tuple[str, exp.Select]]:
+    """Named queries, each of which reads those before it; the last has a row per entity row that can see something."""
+    labels, heads, pages = (f"{entity.name}__{step}" for step in ("labels", "heads", "pages"))
+    yield labels, buckets.numbered(request, entity)
+    yield heads, buckets.heads(entity, labels)
+    yield pages, buckets.pages(entity, labels)
+    ranked = []
+    for place, view in enumerate(views):
+        placed, news, its_rank = (f"{entity.name}__{step}{place}" for step in ("placed", "news", "ranked"))
+        yield placed, buckets.placed(request, view, heads, pages)
+        yield news, _news(view, placed)
+        yield its_rank, _ranked(view, news)
+        ranked.append(its_rank)
+    seen = f"{entity.name}__seen"
+    yield seen, _seen(entity, labels, ranked)
+    yield f"{entity.name}__chosen", _chosen(views, seen)
 
-    ``part`` is the view's place, for entity rows the number after the last. Entity rows have a ``row_id``; feature rows
-    a ``rank`` and, of the ROWs ``p0, p1, ...``, the one of their view.
+
+def rank(view: ViewRequest) -> exp.Expr:
+    """A feature row's place in a history, the chosen one's the greatest; equals differ in nothing that is asked for.
+
+    Counted downwards from the greatest: upwards with NULL first, Trino takes NaN for less than every number.
     """
-    entity_rows = exp.select(
-        *keys(entity, "r"),
-        named(label(request, "r"), "at"),
-        named(number(len(views)), "part"),
-        named(column(request.row_id, "r"), "row_id"),
-        named(exp.cast(exp.null(), exp.DataType.build("bigint")), "rank"),
-        *(named(exp.cast(exp.null(), _payload_type(view)), f"p{i}") for i, view in enumerate(views)),
-    ).from_(relation(request.entity_rows, "r"))
-    feature_rows = [
-        history(
-            request,
-            view,
-            *keys(entity, "h"),
-            named(column(request.instant, "h"), "at"),
-            named(number(place), "part"),
-            named(exp.null(), "row_id"),
-            named(_rank(view), "rank"),
-            *(named(_payload(view) if i == place else exp.null(), f"p{i}") for i in range(len(views))),
-        )
-        for place, view in enumerate(views)
-    ]
-    return exp.union(entity_rows, *feature_rows, distinct=False, copy=False)
+    return exp.Neg(this=over(exp.RowNumber(), [], _newest_first(buckets.columns(view).values())))
 
 
-def rank(view: ViewRequest, partition: Iterable[exp.Expr] = ()) -> exp.Expr:
-    """A feature row's place, the chosen one's the greatest; equals differ in nothing that is asked for.
+def _newest_first(columns: Iterable[str]) -> list[exp.Expr]:
+    """ORDER BY terms; ``columns`` are what event time, created time and features of ``h`` are called.
 
-    Counted downwards from the greatest: ordered upwards with NULL first, Trino takes NaN for less than every number.
+    Downwards with NULL last, every engine takes NaN for the greatest number, in arrays too.
     """
-    times = ("event_timestamp", "created_timestamp")
-    kinds = [*((each, "Timestamp") for each in times), *((each.name, each.dtype) for each in view.declared())]
-    order = [term for each, dtype in kinds for term in descending(column(each, "h"), dtype)]
-    return exp.Neg(this=over(exp.RowNumber(), partition, order))
+    return [exp.Ordered(this=column(each, "h"), desc=True, nulls_first=False) for each in columns]
 
 
-def _rank(view: ViewRequest) -> exp.Expr:
-    """A feature row's place within its keys."""
-    return rank(view, [column(key.name, "h") for key in view.entity.join_keys])
+def _news(view: ViewRequest, placed: str) -> exp.Select:
+    """The newest feature row of each bucket."""
+    # Where a row number is compared with a constant like this, Trino keeps the first of each partition as it reads.
+    bucket = [column(each, "h") for each in (*key_names(view.entity), "bucket")]
+    place = over(exp.RowNumber(), bucket, _newest_first(buckets.columns(view)))
+    rows = exp.select(exp.Star(), named(place, "place")).from_(table(placed, "h"))
+    query = exp.select(exp.Star()).from_(exp.Subquery(this=rows, alias=exp.TableAlias(this=name("n"))))
+    return query.where(exp.EQ(this=column("place", "n"), expression=number(1)), copy=False)
 
 
-def _payload(view: ViewRequest) -> exp.Expr:
-    values = [column(feature.name, "h") for feature in view.declared()]
-    return exp.cast(exp.func("ROW", column("event_timestamp", "h"), *values), _payload_type(view))
+def _ranked(view: ViewRequest, news: str) -> exp.Select:
+    """Keys and ``bucket`` of each news, its ``rank`` within its keys, and its columns as the ROW ``p``."""
+    own = [column(key, "h") for key in key_names(view.entity)]
+    place = over(exp.RowNumber(), own, _newest_first(buckets.columns(view)))
+    values = [column(each, "h") for each in buckets.columns(view) if each != "c"]
+    payload = exp.cast(exp.func("ROW", *values), _payload_type(view))
+    wanted = [*own, column("bucket", "h"), named(exp.Neg(this=place), "rank"), named(payload, "p")]
+    return exp.select(*wanted).from_(table(news, "h"))
 
 
 def _payload_type(view: ViewRequest) -> exp.DataType:
@@ -129,45 +126,22 @@ def _payload_type(view: ViewRequest) -> exp.DataType:
     return exp.DataType(this=exp.DataType.Type.STRUCT, nested=True, expressions=fields)
 
 
-def _placed(entity: Entity, timeline: str) -> exp.Select:
-    """The timeline with each row's ``bucket``: how many entity rows stand at or after it (0: nobody sees it)."""
-    bucket = exp.Window(
-        this=exp.Count(this=column("row_id", "t")),
-        partition_by=[column(key, "t") for key in key_names(entity)],
-        order=exp.Order(expressions=[_null_last(column(each, "t")) for each in ("at", "part")]),
-        spec=so_far(),
-    )
-    return exp.select(exp.Star(), named(bucket, "bucket")).from_(relation(timeline, "t"))
-
-
-def _news(entity: Entity, views: tuple[ViewRequest, ...], placed: str) -> exp.Select:
-    """One row per bucket, that is per entity row: the greatest rank of each view in it, and the ROW of that rank."""
-    bucket = [column(each, "t") for each in (*key_names(entity), "bucket")]
-    query = exp.select(
-        *bucket,
-        named(exp.Max(this=column("row_id", "t")), "row_id"),
-        named(exp.Max(this=_if_part("at", len(views))), "at"),
-    ).from_(relation(placed, "t"))
-    for place in range(len(views)):
-        greatest = exp.ArgMax(this=column(f"p{place}", "t"), expression=_if_part("rank", place))
-        its_rank = exp.Max(this=_if_part("rank", place))
-        query = query.select(named(greatest, f"p{place}"), named(its_rank, f"rank{place}"), copy=False)
-    seen = exp.GT(this=column("bucket", "t"), expression=number(0))
-    return query.where(seen, copy=False).group_by(*(each.copy() for each in bucket), copy=False)
-
-
-def _seen(entity: Entity, views: tuple[ViewRequest, ...], news: str) -> exp.Select:
-    """The entity rows with the ROW of the greatest rank in their own bucket and all earlier ones, for each view."""
-    best = []
-    for place in range(len(views)):
+def _seen(entity: Entity, labels: str, ranked: Sequence[str]) -> exp.Select:
+    """The entity rows with, of each view, the ROW of the greatest rank in their own bucket and all earlier ones."""
+    query = exp.select(column("row_id", "l"), column("at", "l")).from_(table(labels, "l"))
+    for place, news in enumerate(ranked):
+        alias = f"n{place}"
         greatest = exp.Window(
-            this=exp.ArgMax(this=column(f"p{place}", "t"), expression=column(f"rank{place}", "t")),
-            partition_by=[column(key, "t") for key in key_names(entity)],
-            order=exp.Order(expressions=[_null_last(column("bucket", "t"))]),
+            this=exp.ArgMax(this=column("p", alias), expression=column("rank", alias)),
+            partition_by=[column(key, "l") for key in key_names(entity)],
+            order=exp.Order(expressions=[exp.Ordered(this=column("i", "l"), desc=True, nulls_first=False)]),
             spec=so_far(),
         )
-        best.append(named(greatest, f"p{place}"))
-    return exp.select(column("row_id", "t"), column("at", "t"), *best).from_(relation(news, "t"))
+        same = [exp.EQ(this=column(key, alias), expression=column(key, "l")) for key in key_names(entity)]
+        same.append(exp.EQ(this=column("bucket", alias), expression=column("i", "l")))
+        query = query.select(named(greatest, f"p{place}"), copy=False)
+        query = query.join(table(news, alias), on=exp.and_(*same), join_type="left", copy=False)
+    return query
 
 
 def _chosen(views: tuple[ViewRequest, ...], seen: str) -> exp.Select:
@@ -204,15 +178,6 @@ def answered(view: ViewRequest, values: Mapping[str, exp.Expr], *, event: exp.Ex
         yield named(value.copy() if fallback is None else case(is_null(event), fallback, value), output)
 
 
-def _if_part(text: str, part: int) -> exp.Expr:
-    return case(exp.EQ(this=column("part", "t"), expression=number(part)), column(text, "t"))
-
-
 def so_far() -> exp.WindowSpec:
     """The frame of a running value: all rows up to the current one."""
     return exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW")
-
-
-def _null_last(expression: exp.Expr) -> exp.Ordered:
-    """Descending, NULL lowest: the reverse of ``ascending``."""
-    return exp.Ordered(this=expression, desc=True, nulls_first=False)

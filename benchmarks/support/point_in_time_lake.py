@@ -18,9 +18,14 @@ DATABASE: Final = "sagemaker_featurestore"
 """Where SageMaker's SDK always puts frames, and so where everything is."""
 
 BUCKET: Final = "benchmark"
-Sizes = dict[str, dict[str, int]]
-"""Compressed bytes by day (``YYYY-MM-DD``) and column."""
+FileSizes = dict[str, int]
+"""Compressed bytes of a file's columns, and as ``FOOTER`` what Trino reads of its end."""
 
+Sizes = dict[str, FileSizes]
+"""Those of a history's files by day (``YYYY-MM-DD``)."""
+
+FOOTER: Final = "#footer"
+_FOOTER_BYTES: Final = 48 * 1024  # whatever the footer has: Trino does not know before it has read it
 _AT_ONCE: Final = 100  # Glue's limit of partitions in a call
 _SAGEMAKER: Final = {
     "event_time": "double",
@@ -42,7 +47,7 @@ class Lake:
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region})
         self.glue.create_database(DatabaseInput={"Name": DATABASE})
 
-    def entity_rows(self, data: Data, table: str) -> None:
+    def entity_rows(self, data: Data, table: str) -> FileSizes:
         """``row_id``, ``user_id``, ``event_timestamp`` (the label) and ``label_s``, the label in seconds."""
         rows = pq.read_table(data.labels)
         label = rows["label"].cast(pa.timestamp("ms"))
@@ -52,10 +57,11 @@ class Lake:
             "event_timestamp": label,
             "label_s": _seconds(label),
         }
-        self._put(f"{table}/rows.parquet", pa.table(columns))
+        sizes = self._put(f"{table}/rows.parquet", pa.table(columns))
         kinds = {"row_id": "bigint", "user_id": "bigint", "event_timestamp": "timestamp", "label_s": "double"}
         definition = parquet_table(table, list(kinds.items()), f"s3://{BUCKET}/{table}/")
         self.glue.create_table(DatabaseName=DATABASE, TableInput=definition)
+        return sizes
 
     def history(self, data: Data, table: str) -> Sizes:
         """View 0's history with what SageMaker's offline store has beside, partitioned as Asof's."""
@@ -75,33 +81,34 @@ class Lake:
         for start in range(0, len(partitions), _AT_ONCE):
             batch = partitions[start : start + _AT_ONCE]
             self.glue.batch_create_partition(DatabaseName=DATABASE, TableName=table, PartitionInputList=batch)
-
         return sizes
 
-    def _put(self, key: str, table: pa.Table) -> dict[str, int]:
-        """Writes an object; the compressed bytes of each of its columns."""
+    def _put(self, key: str, table: pa.Table) -> FileSizes:
+        """Writes an object."""
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=buffer.getvalue())
+        written = buffer.getvalue()
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=written)
         metadata = pq.read_metadata(buffer)
         groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
         chunks = [group.column(place) for group in groups for place in range(metadata.num_columns)]
-        sizes = dict.fromkeys(table.column_names, 0)
+        sizes = dict.fromkeys(table.column_names, 0) | {FOOTER: min(_FOOTER_BYTES, len(written))}
         for each in chunks:
             sizes[each.path_in_schema] += each.total_compressed_size
         return sizes
 
 
-def needed_bytes(sizes: Sizes, data: Data, bounds_ms: tuple[int, int]) -> int:
-    """The least an engine has to read of a history: the question's columns, of the days that its labels can see.
+def needed_bytes(history: Sizes, entity_rows: FileSizes, data: Data, bounds_ms: tuple[int, int]) -> int:
+    """The least that Trino has to read: the question's columns, each once, and footers, of no file that cannot matter.
 
-    Those are the days from the first label less the ttl to the last label.
+    Of the history those of the days from the first label less the ttl to the last label.
     """
-    columns = {"user_id", "event_timestamp", "created_timestamp", *data.feature_names}
     first, last = bounds_ms
     oldest = utc_date(first - data.ttl_days * DAY_MS) if data.ttl_days else ""
-    days = (each for day, each in sizes.items() if oldest <= day <= utc_date(last))
-    return sum(size for each in days for name, size in each.items() if name in columns)
+    days = (each for day, each in history.items() if oldest <= day <= utc_date(last))
+    rows = ("row_id", "user_id", "event_timestamp", FOOTER)
+    columns = ("user_id", "event_timestamp", "created_timestamp", *data.feature_names, FOOTER)
+    return sum(entity_rows[each] for each in rows) + sum(each[name] for each in days for name in columns)
 
 
 def label_bounds(data: Data) -> tuple[int, int]:

@@ -33,12 +33,12 @@ def _case(*views: CaseView, label: int = _DAY_0, **more: Any) -> Case:
 
 
 def test_each_history_is_scanned_once_and_only_for_what_was_asked() -> None:
-    """Athena is paid by the byte: one scan per view, no column that nobody asked for, no join of histories."""
+    """Athena is paid by the byte: one scan per view, no column that nobody asked for, nothing read through a join."""
     tree = sqlglot.parse_one(render(point_in_time(_case(_view("a"), _view("b")).request()), "athena"), read="athena")
     tables = [table.name for table in tree.find_all(exp.Table)]
     assert [tables.count(f"{name}_v1") for name in "ab"] == [1, 1]
     assert not {"wide", "*"} & {column.name for column in tree.find_all(exp.Column)}
-    assert [join.this.name for join in tree.find_all(exp.Join)] == ["user__chosen"]
+    assert not {"a_v1", "b_v1"} & {join.this.name for join in tree.find_all(exp.Join)}
 
 
 def test_scans_are_pruned_by_ttl_and_labels() -> None:

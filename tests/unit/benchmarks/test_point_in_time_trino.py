@@ -1,0 +1,60 @@
+"""What the benchmark on Trino asks again, and what it takes for the least that must be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asof.clock import DAY_MS
+from benchmarks import point_in_time_trino
+from benchmarks.point_in_time_trino import STATISTICS, Asker
+from benchmarks.support.point_in_time_data import START_MS, Data
+from benchmarks.support.point_in_time_lake import FOOTER, needed_bytes
+
+
+class _Cursor:
+    """Answers every statement with one row, and writes down what it was asked."""
+
+    def __init__(self, asked: list[str]) -> None:
+        self._asked = asked
+        self.stats = dict.fromkeys((key for key, _ in STATISTICS.values()), 1)
+        self.description = [("row_id",)]
+
+    def execute(self, sql: str) -> None:
+        self._asked.append(sql)
+
+    def fetchall(self) -> list[Any]:
+        return [(0,)]
+
+
+class _Engine:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def cursor(self, _database: str) -> _Cursor:
+        return _Cursor(self.asked)
+
+
+def test_who_answers_wrong_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its rows are counted, its time is not; the other is asked as often as there are runs, and once to be judged."""
+    judged = iter((0, 7))
+    monkeypatch.setattr(point_in_time_trino, "_wrong", lambda *_: next(judged))
+    engine = _Engine()
+    found = Asker(engine, 60).contest({"right": "SELECT 1", "peer": "SELECT 2"}, Data(tmp_path, 1, 1, 1), 3)  # type: ignore[arg-type]  # only its cursor is used
+    asked = [sum(text in sql for sql in engine.asked) for text in ("SELECT 1", "SELECT 2")]
+    assert asked == [4, 1]
+    assert [(each.wrong, len(each.runs)) for each in found.values()] == [(0, 3), (7, 0)]
+
+
+def test_needed_are_the_days_that_labels_can_see(tmp_path: Path) -> None:
+    """Columns of the question and footers, of the days from the first label less the ttl to the last label."""
+    data = Data(tmp_path, 1, 1, 1, features=1, ttl_days=1)
+    columns = dict.fromkeys(("user_id", "event_timestamp", "created_timestamp", "f0", FOOTER), 1)
+    day = columns | {"available_timestamp": 1_000}
+    days = ("2023-08-30", "2023-08-31", "2023-09-01", "2023-09-02")
+    history = dict.fromkeys(days, day)
+    rows = {"row_id": 10, "user_id": 10, "event_timestamp": 10, "label_s": 1_000, FOOTER: 10}
+    first = START_MS  # 2023-08-31
+    assert needed_bytes(history, rows, data, (first + DAY_MS, first + DAY_MS)) == 2 * len(columns) + 40
