@@ -126,7 +126,7 @@ def _select(connection: duckdb.DuckDBPyConnection, table: LocalTable) -> str:
         nothing = ", ".join(f"CAST(NULL AS {kind}) AS {_quote(name)}" for name, kind in typed.items())
         return f"SELECT {nothing} WHERE false"
     read = parquet_scan(table.files, partitioned=bool(table.partition_keys))
-    held = {column.lower() for column in connection.sql(f"FROM {read}").columns}
+    held = {row[0].lower() for row in connection.execute(f"DESCRIBE FROM {read}").fetchall()}
     columns = ", ".join(
         f"CAST({_quote(name) if name.lower() in held else 'NULL'} AS {kind}) AS {_quote(name)}"
         for name, kind in typed.items()

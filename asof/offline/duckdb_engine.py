@@ -104,7 +104,8 @@ class DuckDBEngine:
         spill.mkdir(parents=True, exist_ok=True)
         try:
             with duckdb.connect(config={"temp_directory": str(spill)}) as connection:
-                connection.execute("SET TimeZone = 'UTC'")
+                # Footers are read once, though a table's files are opened to say its columns and again to read them.
+                connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
                 yield _Session(connection, LocalTables(self._glue, self.s3, self._cache), self._environment.database)
         except duckdb.Error as error:
             raise QueryError(f"DuckDB says: {error}") from error

@@ -1,16 +1,16 @@
-"""The point-in-time join as DuckDB does it best: keys and times first, the chosen rows' columns last.
+"""The point-in-time join as DuckDB does it best: one pass over the history, which keeps few rows of it.
 
-1. Per view, the *newest* event time of each bucket. A feature row's bucket is the first label of its keys at which it
-   is visible. The newest row of a label is the newest of its own and all earlier buckets, so it is among these, in
-   whatever order rows became visible. Finding a row's bucket is a binary search in the sorted labels, which needs no
-   sorting of feature rows; SQL has no words for it, so this step is not a query.
-2. The *candidates*: all feature rows of those keys and event times, each with a ``rank``, its place by (event time,
-   created time, values). Every chosen row is one of them, whatever comes late or ties.
+1. Per view, the *candidates*: of each bucket, the feature rows of its newest event time. A feature row's bucket is the
+   first label of its keys at which it is visible. The newest row of a label is the newest of its own and all earlier
+   buckets, so it is among these, in whatever order rows became visible. Finding a row's bucket is a binary search in
+   the sorted labels, which needs no sorting of feature rows; SQL has no words for it, so this step is not a query.
+2. Each candidate's ``rank``, its place by (event time, created time, values), whatever ties.
 3. Per entity, the greatest rank visible to each entity row, as in the canonical join but over the candidates' keys,
    times and ranks only. The greatest of a subset that holds the greatest of all is the greatest of all.
 4. The columns of the chosen ranks.
 
-So the wide columns of no more rows than that are ever held, and nothing is sorted that grows with the history.
+So the history is read once, no more of its rows are held than a batch and about twice the candidates, and nothing is
+sorted that grows with it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from asof.manifest import Entity
-from asof.sql.expressions import ascending, case, column, is_present, name, named, number, over, table
+from asof.sql.expressions import ascending, case, column, descending, is_present, name, named, number, over, table
 from asof.sql.point_in_time import answered, rank, so_far, unexpired
 from asof.sql.point_in_time_request import PointInTimeRequest, ViewRequest
 from asof.sql.point_in_time_scan import history, key_names, keys, label, relation
 
 RANK = "#rank"
 """A candidate's rank. Inner columns of tables that also hold a user's begin with ``#``, which no name of theirs can."""
+
+KEY, VISIBLE_US, EVENT_US = "#key", "#visible_us", "#event_us"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +42,34 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
-    """A temporary table of keys and ``e``, the newest event time of each bucket that has feature rows.
+class Candidates:
+    """A temporary table to make from the feature rows that are the newest of their buckets.
 
-    ``labels`` is a table of the keys ``keys`` and ``at``; its rows are numbered by ``i``, from zero in the order of
-    (keys, at), its keys by ``key``, from zero in the same order. ``rows`` gives the feature rows as ``key``,
-    ``at_us`` and ``e_us``, the last two in microseconds since the epoch.
+    ``labels`` is a table whose rows are numbered by ``i``, from zero in the order of (keys, ``at``), and its keys by
+    ``key``, from zero in the same order. ``rows`` gives the feature rows: ``KEY``, the number of their keys,
+    ``VISIBLE_US`` and ``EVENT_US``, when they became visible and their event time in microseconds since the epoch, and
+    then ``columns``. ``ranked`` makes the table from those, once they stand in a relation ``newest``.
     """
 
     table: str
     labels: str
-    keys: tuple[str, ...]
     rows: exp.Select
+    newest: str
+    view: ViewRequest
+    columns: tuple[str, ...]
+
+    def ranked(self, *, tied: bool) -> exp.Select:
+        """The columns with their ``RANK``. Where none are ``tied``, by keys and event time, the event time decides."""
+        by_event = exp.Neg(this=over(exp.RowNumber(), [], descending(column("event_timestamp", "h"), "Timestamp")))
+        columns = [column(each, "h") for each in self.columns]
+        return exp.select(*columns, named(rank(self.view) if tied else by_event, RANK)).from_(table(self.newest, "h"))
 
 
 @dataclass(frozen=True, slots=True)
 class NativePlan:
     """What answers a request: temporary tables in order, then the query that reads them."""
 
-    steps: tuple[Query | Newest, ...]
+    steps: tuple[Query | Candidates, ...]
     query: exp.Select
 
 
@@ -67,7 +78,7 @@ def point_in_time_native(request: PointInTimeRequest, prefix: str = "asof_pit") 
 
     The query's columns, rows and order are those of ``point_in_time``.
     """
-    steps: list[Query | Newest] = []
+    steps: list[Query | Candidates] = []
     candidates = [f"{prefix}_{place}__candidates" for place in range(len(request.views))]
     ranks: dict[str, str] = {}
     for entity, _ in request.by_entity():
@@ -76,8 +87,8 @@ def point_in_time_native(request: PointInTimeRequest, prefix: str = "asof_pit") 
         for place, view in enumerate(request.views):
             if view.entity.name == entity.name:
                 newest = f"{prefix}_{place}__newest"
-                steps.append(Newest(newest, labels, key_names(entity), _narrow(request, view, labels)))
-                steps.append(Query(candidates[place], _candidates(request, view, newest), drops=(newest,)))
+                rows = _rows(request, view, labels)
+                steps.append(Candidates(candidates[place], labels, rows, newest, view, _kept(request, view)))
                 own[place] = candidates[place]
         ranks[entity.name] = f"{prefix}_{entity.name}__ranks"
         steps.append(Query(ranks[entity.name], _ranks(request, entity, own), drops=(labels,)))
@@ -96,34 +107,27 @@ def _labels(request: PointInTimeRequest, entity: Entity) -> exp.Select:
     return exp.select(*own, column("at", "d"), named(i - 1, "i"), named(key - 1, "key")).from_(_derived(rows, "d"))
 
 
-def _narrow(request: PointInTimeRequest, view: ViewRequest, labels: str) -> exp.Select:
-    """The feature rows of keys that have labels: number of the keys, visible time and event time."""
+def _rows(request: PointInTimeRequest, view: ViewRequest, labels: str) -> exp.Select:
+    """The feature rows of keys that have labels: number of the keys, visible time, event time, and what to keep."""
     inner = key_names(view.entity)
     asked = exp.select(*(column(key, "l") for key in inner), column("key", "l")).distinct(copy=False)
     same = [
         exp.EQ(this=column(key.name, "h"), expression=column(each, "a"))
         for key, each in zip(view.entity.join_keys, inner, strict=True)
     ]
-    times = {"at_us": request.instant, "e_us": "event_timestamp"}
+    times = {VISIBLE_US: request.instant, EVENT_US: "event_timestamp"}
     micros = [named(exp.func("EPOCH_US", column(each, "h")), alias) for alias, each in times.items()]
-    rows = history(request, view, column("key", "a"), *micros)
+    rows = history(
+        request, view, named(column("key", "a"), KEY), *micros, *(column(each, "h") for each in _kept(request, view))
+    )
     return rows.join(_derived(asked.from_(table(labels, "l")), "a"), on=exp.and_(*same), copy=False)
 
 
-def _candidates(request: PointInTimeRequest, view: ViewRequest, newest: str) -> exp.Select:
-    """The columns asked for of the rows with a newest event time, and their ranks."""
-    columns = [
-        *(key.name for key in view.entity.join_keys),
-        *dict.fromkeys(("event_timestamp", "created_timestamp", request.instant)),
-        *(feature.name for feature in view.declared()),
-    ]
-    same = [
-        exp.EQ(this=column(key.name, "h"), expression=column(inner, "n"))
-        for key, inner in zip(view.entity.join_keys, key_names(view.entity), strict=True)
-    ]
-    same.append(exp.EQ(this=column("event_timestamp", "h"), expression=column("e", "n")))
-    rows = history(request, view, *(column(each, "h") for each in columns), named(rank(view), RANK))
-    return rows.join(table(newest, "n"), on=exp.and_(*same), join_type="semi", copy=False)
+def _kept(request: PointInTimeRequest, view: ViewRequest) -> tuple[str, ...]:
+    """The columns of a feature row that say what it is worth, and those asked for."""
+    keys_of = (key.name for key in view.entity.join_keys)
+    times = ("event_timestamp", "created_timestamp", request.instant)
+    return tuple(dict.fromkeys((*keys_of, *times, *(each.name for each in view.declared()))))
 
 
 def _ranks(request: PointInTimeRequest, entity: Entity, candidates: Mapping[int, str]) -> exp.Select:

@@ -34,7 +34,8 @@ def print_outcomes(outcomes: Sequence[Outcome], rows: int) -> None:
         spread = f"{seconds.low:.2f}..{seconds.high:.2f}"
         ratio = f"{seconds.median / bar.median:.2f}" if bar else ""
         print(f"  {each.contestant:20}{seconds.median:9.3f}{spread:>15}{ratio:>7}{cpu.median:8.2f}", end="")
-        print(f"{peak.median:9.0f}{added.median:9.0f}  {verdict(each, rows)}", flush=True)
+        fewer = " (1 run)" if len(each.runs) == 1 < max(len(other.runs) for other in outcomes) else ""
+        print(f"{peak.median:9.0f}{added.median:9.0f}  {verdict(each, rows)}{fewer}", flush=True)
 
 
 def verdict(outcome: Outcome, rows: int) -> str:

@@ -9,7 +9,6 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from asof.offline.duckdb_point_in_time import GREATEST_CODE
 from tests.support.pit_case import Case, CaseView, entity
 from tests.support.pit_duckdb import check
 from tests.support.pit_strategies import BASE_MS, cases
@@ -26,16 +25,20 @@ def test_every_rendering_answers_as_the_oracle(connection: duckdb.DuckDBPyConnec
 
 
 @pytest.mark.parametrize(("as_of", "keys"), [("served", 3), ("served", 400), ("event", 400)])
-@pytest.mark.parametrize("greatest_code", [GREATEST_CODE, 1])
+@pytest.mark.parametrize("limits", [{}, {"BATCH_ROWS": 50}, {"GREATEST_CODE": 1, "BATCH_ROWS": 50}], ids=str)
 def test_thousands_of_rows_answer_as_the_oracle(
     connection: duckdb.DuckDBPyConnection,
     monkeypatch: pytest.MonkeyPatch,
     as_of: Literal["served", "event"],
     keys: int,
-    greatest_code: int,
+    limits: dict[str, int],
 ) -> None:
-    """Several of DuckDB's vectors, many ties and late rows; also as if there were too many keys for plain codes."""
-    monkeypatch.setattr("asof.offline.duckdb_point_in_time.GREATEST_CODE", greatest_code)
+    """Several of DuckDB's vectors, many ties and late rows; also as if there were too many keys for plain codes.
+
+    Small batches are as a long history: rows that were the newest of their bucket are outdone by later batches.
+    """
+    for name, value in limits.items():
+        monkeypatch.setattr(f"asof.offline.duckdb_point_in_time.{name}", value)
     chance = random.Random(keys)
     views = [
         CaseView(
@@ -73,3 +76,24 @@ def _feature_row(chance: random.Random, keys: int, *, publish_delay_ms: int) -> 
 def _key(chance: random.Random, keys: int) -> int:
     """A third of all rows have key 0."""
     return chance.choice([0, chance.randrange(keys), chance.randrange(keys)])
+
+
+@pytest.mark.parametrize("as_of", ["served", "event"])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9, 10, 17])
+@pytest.mark.parametrize("repeat", [1, 3])
+def test_every_label_of_a_key_sees_its_own_rows(
+    connection: duckdb.DuckDBPyConnection, as_of: Literal["served", "event"], count: int, repeat: int
+) -> None:
+    """As many labels as fill pages of sqrt(n), or one more or less; a row before, at and after each, newest or late."""
+    moments = range(BASE_MS - 2, BASE_MS + 2 * count + 2)
+    rows = [
+        {"user_id": 1, "event": at - late, "created": at, "available": at, "score": float(at - BASE_MS) + late / 8}
+        for at in moments
+        for late in (0, 3)
+    ]
+    view = CaseView("a", entity("user", user_id="Int64"), {"score": "Float64"}, rows[::-1], {"a__score": "score"})
+    labels = [BASE_MS + 2 * (i // repeat) for i in range(count)]
+    asked = [(user, label) for label in labels for user in (1, 2, None)]
+    random.Random(count).shuffle(asked)
+    entity_rows = [{"row_id": i, "user_id": user, "label": at, "note": None} for i, (user, at) in enumerate(asked)]
+    check(Case(entity_rows, [view], as_of), connection)
