@@ -40,7 +40,8 @@ bench: $(VENV)/engines.stamp ## Beside peers and the physical floor: tables, JSO
 	@for each in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$each $(if $(QUICK),--quick) || exit; done
 
 test-engines: $(VENV)/engines.stamp node_modules/.stamp ## The same semantics on real engines: Trino, Spark, DynamoDB Local (needs Java 17 and 24 or newer)
-	@ASOF_TEST_ENGINES=duckdb,trino,spark,dynamodb $(BIN)/python -m pytest tests/engines -q
+	@ASOF_TEST_ENGINES=duckdb,local_athena,trino,spark $(BIN)/python -m pytest tests/engines -q --ignore tests/engines/dynamodb
+	@ASOF_TEST_ENGINES=dynamodb $(BIN)/python -m pytest tests/engines/dynamodb -q
 
 test-peers: $(VENV)/dev.stamp node_modules/.stamp ## Feast's own remote client reads the deployed API (installs Feast beside, 740 MB)
 	@$(BIN)/python -m benchmarks.peers install feast

@@ -114,10 +114,14 @@ def duckdb_type(glue_type: str) -> str:
 
 
 def parquet_scan(files: Sequence[Path], *, partitioned: bool = False) -> str:
-    """What stands in FROM for Parquet files; ``partitioned``: their folders spell partition keys, as text."""
+    """What stands in FROM for Parquet files; ``partitioned``: their folders spell partition keys, as text.
+
+    By Parquet's rules least and greatest values say nothing of NaN. DuckDB concludes from them that there is none, and
+    answers wrongly, unless it is told that there may be (duckdb/duckdb#25521).
+    """
     paths = ", ".join(_text(str(path)) for path in files)
-    hive = "true" if partitioned else "false"
-    return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = {hive}, hive_types_autocast = false)"
+    hive = f"hive_partitioning = {'true' if partitioned else 'false'}, hive_types_autocast = false"
+    return f"read_parquet([{paths}], union_by_name = true, {hive}, can_have_nan = true)"
 
 
 def _select(connection: duckdb.DuckDBPyConnection, table: LocalTable) -> str:

@@ -186,7 +186,8 @@ def _paths(files: Sequence[_File]) -> str:
 def _parquet(table: Table, files: Sequence[_File]) -> str:
     shapes = {tuple(file.footer.types) for file in files if file.footer is not None}
     union = "true" if len(shapes) > 1 else "false"
-    return f"read_parquet({_paths(files)}, union_by_name = {union}, {_partitioning(table)})"
+    # By Parquet's rules least and greatest values say nothing of NaN; DuckDB would conclude that there is none.
+    return f"read_parquet({_paths(files)}, union_by_name = {union}, {_partitioning(table)}, can_have_nan = true)"
 
 
 def _fields(table: Table) -> str:

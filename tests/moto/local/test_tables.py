@@ -101,6 +101,15 @@ def test_every_type_round_trips(ask: Asker) -> None:
     ]
 
 
+def test_nan_is_found_beside_numbers(ask: Asker) -> None:
+    """A file's least and greatest values are of its numbers alone, whatever else it holds."""
+    table, location = _table(ask, {"x": "double"})
+    _parquet(ask, f"{location}a", pa.table({"x": [float("nan"), 2.0, 1.0]}))
+    number = "CASE WHEN NOT is_nan(x) THEN x END"
+    assert ask.rows(f"SELECT max({number}), bool_or(is_nan(x)), count(x) FROM {table}") == [["2.0", "true", "3"]]
+    assert ask.rows(f"SELECT count(*) FROM {table} WHERE is_nan(x)") == [["1"]]
+
+
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC"])
 def test_timestamps_are_read_to_the_millisecond(ask: Asker, unit: str, zone: str | None) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from asof.offline.duckdb_catalog import LocalTables
+from asof.offline.duckdb_catalog import LocalTables, parquet_scan
 from asof.offline.tables import parquet_table
 
 ROOT = "s3://lake/table/"
@@ -99,6 +103,17 @@ def test_partitions_of_one_place_each_get_its_rows(services: Services, tmp_path:
     services.get_paginator = lambda operation: Doubled(services, operation)  # type: ignore[method-assign]  # a test's
     local = LocalTables(services, services, tmp_path).table("database", "table")
     assert [path.parent.name for path in local.files] == ["event_date=2024-01-01", "event_date=again"]
+
+
+def test_nan_is_found_beside_numbers(tmp_path: Path) -> None:
+    """A file's least and greatest values are of its numbers alone, whatever else it holds."""
+    pq.write_table(pa.table({"x": [math.nan, 2.0, 1.0]}), tmp_path / "a.parquet")
+    scan = parquet_scan([tmp_path / "a.parquet"])
+    with duckdb.connect() as connection:
+        (values,) = connection.execute(f"SELECT bool_or(isnan(x)), max(x), arg_max(x, x) FROM {scan}").fetchall()
+        assert values[0]
+        assert all(map(math.isnan, values[1:]))
+        assert connection.execute(f"SELECT count(*) FROM {scan} WHERE isnan(x)").fetchall() == [(1,)]
 
 
 class Doubled(Pages):
