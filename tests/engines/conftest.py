@@ -25,7 +25,12 @@ _OVER_A_CLOUD = ("trino", "local_athena")
 _TALLY = pytest.StashKey[Tally]()
 
 # Without Trino there is nothing these could ask.
-_OF_TRINO = ("test_point_in_time_plan.py", "test_trino_reads_what_asof_wrote.py", "test_trino_and_local_athena.py")
+_OF_TRINO = (
+    "test_point_in_time_benchmark.py",
+    "test_point_in_time_plan.py",
+    "test_trino_reads_what_asof_wrote.py",
+    "test_trino_and_local_athena.py",
+)
 collect_ignore = [] if "trino" in ASKED else [*_OF_TRINO]
 
 
