@@ -103,7 +103,8 @@ def write(folder: Path, name: str, report: dict[str, Any], series: Mapping[str, 
     """What is known so far: JSON, and a plot."""
     write_json(name, report, {"": ("duckdb",)}, folder)
     points = {contestant: row for contestant, row in series.items() if row}
-    lines(folder / f"{name}.svg", "A year of hourly windows", points, "events", "seconds", log=True)
+    if points:
+        lines(folder / f"{name}.svg", "A year of hourly windows", points, "events", "seconds", log=True)
 
 
 def arguments() -> argparse.Namespace:
