@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 
 from asof.local.server import LocalServer
+from asof.local.services.functions.process import FunctionProcess
 from tests.support.stacks import deployed, function, role, template
 
 SLEEPS = """
@@ -41,3 +42,13 @@ def test_a_function_at_work_ends_with_the_server(tmp_path: Path) -> None:
     assert ready
     assert os.read(reader, 1) == b""
     os.close(reader)
+
+
+def test_a_log_that_is_gone_with_its_cloud_is_empty(tmp_path: Path) -> None:
+    """The thread that waits for an invocation asks for it when the cloud's folder may be gone."""
+    process = FunctionProcess("handler.handle", {}, tmp_path, tmp_path, tmp_path / "log")
+    try:
+        (tmp_path / "log").unlink()
+        assert process.log() == ""
+    finally:
+        process.close()
