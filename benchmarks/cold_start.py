@@ -24,7 +24,8 @@ from rich.table import Table
 from asof.manifest import Manifest
 from asof.names import Environment
 from benchmarks.peers import environments
-from benchmarks.support import arguments, online_workers, plot, report
+from benchmarks.support import online_workers, plot, report
+from benchmarks.support.arguments import NEEDS_JAVA, command_line
 from benchmarks.support.online_contestants import ENTITY, feature_view, fill
 from benchmarks.support.online_data import Cell, expected
 from benchmarks.support.online_feast import repository
@@ -179,13 +180,13 @@ def write(results: Mapping[str, Result], folder: Path) -> None:
     plot.bars(folder / "cold_start.svg", "Cold start", groups, "ms", log=True)
 
 
-def options_of(given: Sequence[str] | None = None) -> argparse.Namespace:
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = arguments.parser(
+    parser = command_line(
         "cold_start",
         __doc__,
         quick="seven fresh processes per contestant, instead of --runs",
-        epilog=arguments.NEEDS_JAVA,
+        epilog=NEEDS_JAVA,
     )
     parser.add_argument("--runs", type=int, default=15, help="fresh processes per contestant")
     return parser.parse_args(given)
@@ -193,7 +194,7 @@ def options_of(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     """Measures, prints and writes."""
-    options = options_of()
+    options = arguments()
     with tempfile.TemporaryDirectory(prefix="asof-benchmark-") as name, open_dynamodb() as dynamodb:
         folder = Path(name)
         fill(client(dynamodb), CELL.view_names, DEPLOYED.online_table)

@@ -30,7 +30,8 @@ from asof.online.layout import ItemLayout
 from asof.online.reader import OnlineReader
 from asof.online.writer import OnlineWriter
 from asof.references import resolve
-from benchmarks.support import arguments, harness, online_week, online_workers, plot, report
+from benchmarks.support import harness, online_week, online_workers, plot, report
+from benchmarks.support.arguments import NEEDS_JAVA, command_line
 from benchmarks.support.dynamodb_units import write_units
 from benchmarks.support.harness import Contestant, Limits, Run
 from benchmarks.support.online_data import SEED
@@ -254,13 +255,13 @@ def write(loaded: Sequence[Loaded], weeks: Sequence[WeekResult], folder: Path) -
     plot.bars(folder / "materialization.svg", title, groups, "write units", log=True)
 
 
-def options_of(given: Sequence[str] | None = None) -> argparse.Namespace:
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = arguments.parser(
+    parser = command_line(
         "materialization",
         __doc__,
         quick="few rows and a day, in a minute, instead of a week",
-        epilog=arguments.NEEDS_JAVA,
+        epilog=NEEDS_JAVA,
     )
     parser.add_argument("--runs", type=int, default=5, help="loads per contestant and size, in fresh processes")
     return parser.parse_args(given)
@@ -268,7 +269,7 @@ def options_of(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     """Measures, prints and writes."""
-    options = options_of()
+    options = arguments()
     with tempfile.TemporaryDirectory(prefix="asof-benchmark-") as folder, open_dynamodb() as endpoint:
         bench = Bench(endpoint, Path(folder))
         weeks = week(bench, DAYS[options.quick])

@@ -28,6 +28,7 @@ from rich.table import Table
 
 from benchmarks.support import online_workers as online
 from benchmarks.support import plot, report
+from benchmarks.support.arguments import NEEDS_JAVA, command_line
 from benchmarks.support.online_contestants import fill
 from benchmarks.support.online_data import SEED, WIDTHS, Cell
 from benchmarks.support.online_workers import CONTESTANTS, FEAST, Result
@@ -121,20 +122,14 @@ def write(results: Results, folder: Path) -> None:
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.online_reads",
-        description=__doc__,
-        epilog="Needs a JDK of version 17 or newer for DynamoDB Local; installs Feast under .cache/peers at first.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--quick", action="store_true", help="three sizes in a minute, instead of all in six")
+    quick = "three sizes in a minute, instead of all in six"
+    parser = command_line("online_reads", __doc__, quick=quick, epilog=NEEDS_JAVA)
     parser.add_argument("--rounds", type=int, default=5, help="measurements per contestant and size")
     parser.add_argument(
         "--seconds", type=float, default=0.12, help="a measurement's length; at least two calls are made"
     )
     parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
-    parser.add_argument("--output", type=Path, default=report.FOLDER, help="folder of the JSON and the plot")
     parser.add_argument("--keep", type=Path, help="folder to leave contestants' own words in")
     return parser.parse_args(given)
 

@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.support.arguments import command_line
 from benchmarks.support.harness import Contestant, Limits, Outcome, contest
 from benchmarks.support.plot import bars
 from benchmarks.support.point_in_time_data import Data
 from benchmarks.support.point_in_time_generate import generate
 from benchmarks.support.point_in_time_oracle import wrong_rows
-from benchmarks.support.report import FOLDER, outcome_json, print_outcomes, write_json
+from benchmarks.support.report import outcome_json, print_outcomes, write_json
 
 _MODULES: Final = "benchmarks.support.point_in_time_"
 CONTESTANTS: Final = (
@@ -113,14 +114,12 @@ def _label(outcome: Outcome) -> str:
 def arguments() -> argparse.Namespace:
     """The command line."""
     names = [each.name for each in CONTESTANTS]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.point_in_time", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, three runs")
+    parser = command_line("point_in_time", __doc__, quick="small sizes, three runs")
     parser.add_argument("--runs", type=int, help="per contestant and size; default 5")
     parser.add_argument("--contestants", nargs="+", choices=names, default=names)
     parser.add_argument("--seconds", type=float, default=120.0, help="limit of a run")
     parser.add_argument("--megabytes", type=int, default=12_000, help="limit of a run")
     parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
-    parser.add_argument("--output", type=Path, default=FOLDER)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

@@ -27,13 +27,14 @@ from asof.local.server.local_server import LocalServer
 from asof.offline.engine import join_sql
 from asof.sql.point_in_time import PointInTimeRequest, ViewRequest
 from benchmarks.peers import environments
+from benchmarks.support.arguments import command_line
 from benchmarks.support.plot import Value, bars
 from benchmarks.support.point_in_time_asof import USER, view
 from benchmarks.support.point_in_time_data import Data
 from benchmarks.support.point_in_time_generate import generate
 from benchmarks.support.point_in_time_lake import DATABASE, Lake, label_bounds, needed_bytes
 from benchmarks.support.point_in_time_oracle import wrong_rows
-from benchmarks.support.report import FOLDER, write_json
+from benchmarks.support.report import write_json
 from tests.support.trino_engine import TrinoEngine
 from tests.support.trino_server import CATALOG, trino_server
 
@@ -248,13 +249,11 @@ def _json(result: Result) -> dict[str, Any]:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.point_in_time_trino", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, three runs")
+    parser = command_line("point_in_time_trino", __doc__, quick="small sizes, three runs")
     parser.add_argument("--runs", type=int, help="per contestant and size; default 5")
     parser.add_argument("--heap", default="1500m", help="of Trino's Java")
     parser.add_argument("--seconds", type=int, default=300, help="limit of a statement")
     parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
-    parser.add_argument("--output", type=Path, default=FOLDER)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

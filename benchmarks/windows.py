@@ -21,9 +21,10 @@ from typing import Any, Final
 
 import pyarrow.parquet as pq
 
+from benchmarks.support.arguments import command_line
 from benchmarks.support.harness import Contestant, Limits, Outcome, RunFailedError, contest, run_once
 from benchmarks.support.plot import Value, lines
-from benchmarks.support.report import FOLDER, outcome_json, print_outcomes, write_json
+from benchmarks.support.report import outcome_json, print_outcomes, write_json
 from benchmarks.support.windows_data import flights, generate
 
 _MODULE: Final = "benchmarks.support.windows_contestants"
@@ -109,13 +110,11 @@ def write(folder: Path, name: str, report: dict[str, Any], series: Mapping[str, 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.windows", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, three runs")
+    parser = command_line("windows", __doc__, quick="small sizes, three runs")
     parser.add_argument("--runs", type=int, help="per contestant and size, at most; default 5")
     parser.add_argument("--seconds", type=float, default=900.0, help="limit of a run")
     parser.add_argument("--megabytes", type=int, default=12_000, help="limit of a run")
     parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
-    parser.add_argument("--output", type=Path, default=FOLDER)
     return parser.parse_args()
 
 

@@ -11,7 +11,7 @@ from benchmarks.support.report import FOLDER
 NEEDS_JAVA: Final = "Needs a JDK of version 17 or newer for DynamoDB Local; installs peers under .cache/peers at first."
 
 
-def parser(name: str, words: str | None, *, quick: str, epilog: str | None = None) -> argparse.ArgumentParser:
+def command_line(name: str, words: str | None, *, quick: str, epilog: str | None = None) -> argparse.ArgumentParser:
     """The parser of ``python -m benchmarks.<name>`` with --quick and --output; ``quick`` says what is smaller then."""
     made = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{name}",

@@ -86,13 +86,10 @@ class FunctionProcess:
         return None if self._expired else {"exit": code}
 
     def log(self) -> str:
-        """What the function wrote since it was last asked; nothing where a cloud that ended took it along."""
-        try:
-            with self._log.open("rb") as file:
-                file.seek(self._log_read)
-                text = file.read()
-        except FileNotFoundError:
-            return ""
+        """What the function wrote since it was last asked."""
+        with self._log.open("rb") as file:
+            file.seek(self._log_read)
+            text = file.read()
         self._log_read += len(text)
         return text.decode(errors="replace")
 

@@ -28,6 +28,7 @@ RESPONSE_LIMIT: Final = 6_291_556
 """Bytes of an answer."""
 
 CONTENTION_SECONDS: Final = 900.0
+_CLOSING_SECONDS: Final = 5.0
 
 
 class ThrottledError(LocalCloudError):
@@ -55,6 +56,7 @@ class Runner:
         self._clock = clock
         self._credentials = credentials
         self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
         self._idle: list[_Idle] = []
         self._slots: dict[str, threading.Semaphore] = {}
         self._running: dict[str, int] = {}
@@ -86,8 +88,9 @@ class Runner:
             finally:
                 slot.release()
         finally:
-            with self._lock:
+            with self._ended:
                 self._running[function.arn] -= 1
+                self._ended.notify_all()
 
     def _run(self, function: Function, payload: str) -> tuple[Invocation, str]:
         request_id = str(uuid.uuid4())
@@ -120,6 +123,8 @@ class Runner:
         entry = (function.name, process)
         with self._lock:
             self._at_work.append(entry)
+            if self._closed:
+                process.expire()
         try:
             yield
         finally:
@@ -205,11 +210,12 @@ class Runner:
             each.process.close()
 
     def close(self) -> None:
-        """End every process, those too that are at work."""
+        """End every process, those too that are at work, and wait until nobody needs their files any more."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
             for _, process in self._at_work:
                 process.expire()
+            self._ended.wait_for(lambda: not any(self._running.values()), _CLOSING_SECONDS)
         for each in idle:
             each.process.close()
