@@ -131,7 +131,7 @@ def _select(connection: duckdb.DuckDBPyConnection, table: LocalTable) -> str:
         return f"SELECT {nothing} WHERE false"
     # Newest days first, as their folders sort: a point-in-time join then lets go of nearly all older rows on sight.
     read = parquet_scan(table.files[::-1], partitioned=bool(table.partition_keys))
-    held = {row[0].lower() for row in connection.execute(f"DESCRIBE FROM {read}").fetchall()}
+    held = {column.lower() for column in connection.sql(f"FROM {read}").columns}
     columns = ", ".join(
         f"CAST({_quote(name) if name.lower() in held else 'NULL'} AS {kind}) AS {_quote(name)}"
         for name, kind in typed.items()

@@ -1,16 +1,15 @@
-"""The point-in-time join as DuckDB does it best: one pass over the history, which keeps few rows of it.
+"""The point-in-time join as DuckDB does it best: two scans of a history, the wide one for the few rows that matter.
 
-1. Per view, the *candidates*: of each bucket, the feature rows of its newest event time. A feature row's bucket is the
-   first label of its keys at which it is visible. The newest row of a label is the newest of its own and all earlier
-   buckets, so it is among these, in whatever order rows became visible. Finding a row's bucket is a binary search in
-   the sorted labels, which needs no sorting of feature rows; SQL has no words for it, so this step is not a query.
-2. Each candidate's ``rank``, its place by (event time, created time, values), whatever ties.
-3. Per entity, the greatest rank visible to each entity row, as in the canonical join but over the candidates' keys,
-   times and ranks only. The greatest of a subset that holds the greatest of all is the greatest of all.
-4. The columns of the chosen ranks.
+1. The distinct *labels* of each entity, sorted by keys and time, and numbered.
+2. Per view, the event time that each label sees. A feature row's *bucket* is the first label of its keys at which it is
+   visible; a label sees the newest event time of its own and all earlier buckets. Finding a bucket is a binary search
+   in the sorted labels, which needs no sorting of feature rows; SQL has no words for it, so this is not a query. It
+   reads keys and times only.
+3. The rows that have the keys and the event time that some label sees, with the columns asked for. Where several rows
+   have the same, a label's is the one of the greatest rank (created time, values) that is visible at it.
+4. Entity rows with the rows of their labels, unless those have expired.
 
-So the history is read once, no more of its rows are held than a batch and about twice the candidates, and nothing is
-sorted that grows with it.
+So nothing is sorted or held that grows with a history.
 """
 
 from __future__ import annotations
@@ -21,78 +20,71 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from asof.manifest import Entity
-from asof.sql.expressions import ascending, case, column, descending, is_present, name, named, number, over, table
-from asof.sql.point_in_time import answered, rank, so_far, unexpired
+from asof.sql.expressions import ascending, column, is_present, name, named, over, table
+from asof.sql.point_in_time import answered, rank, unexpired
 from asof.sql.point_in_time_request import PointInTimeRequest, ViewRequest
 from asof.sql.point_in_time_scan import history, key_names, keys, label, relation
 
-RANK = "#rank"
-"""A candidate's rank. Inner columns of tables that also hold a user's begin with ``#``, which no name of theirs can."""
-
 KEY, VISIBLE_US, EVENT_US = "#key", "#visible_us", "#event_us"
+PAIR, ROW = "#pair", "#row"
+"""Inner columns of tables that also hold a user's begin with ``#``, which no name of theirs can."""
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A temporary table to make from a query. The tables in ``drops`` are not needed once it is there."""
+class Labels:
+    """A relation to make of an entity's distinct keys and labels.
 
-    table: str
-    query: exp.Query
-    drops: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """A temporary table to make from the feature rows that are the newest of their buckets.
-
-    ``labels`` is a table whose rows are numbered by ``i``, from zero in the order of (keys, ``at``), and its keys by
-    ``key``, from zero in the same order. ``rows`` gives the feature rows: ``KEY``, the number of their keys,
-    ``VISIBLE_US`` and ``EVENT_US``, when they became visible and their event time in microseconds since the epoch, and
-    then ``columns``. ``ranked`` makes the table from those, once they stand in a relation ``newest``.
+    It has the keys under their inner names, the label ``at``, and numbers from zero: ``i`` of the row in the order of
+    keys and label, and ``key`` of the keys in the same order.
     """
 
     table: str
-    labels: str
-    rows: exp.Select
-    newest: str
-    view: ViewRequest
-    columns: tuple[str, ...]
+    query: exp.Select
 
-    def ranked(self, *, tied: bool) -> exp.Select:
-        """The columns with their ``RANK``. Where none are ``tied``, by keys and event time, the event time decides."""
-        by_event = exp.Neg(this=over(exp.RowNumber(), [], descending(column("event_timestamp", "h"), "Timestamp")))
-        columns = [column(each, "h") for each in self.columns]
-        return exp.select(*columns, named(rank(self.view) if tied else by_event, RANK)).from_(table(self.newest, "h"))
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """What the labels of one entity see of a view: the relations ``rows`` and ``seen``, to make.
+
+    - ``times`` gives the feature rows that some label of their keys could see: ``KEY``, the number of their keys, and
+      ``VISIBLE_US`` and ``EVENT_US``, when they became visible and their event time, in microseconds since the epoch.
+      None became visible after the last label of its keys.
+    - ``chosen`` is to have the keys and ``event`` times that some label sees, each once, with a number ``pair``.
+    - ``fetch`` then gives ``rows``, which lack only ``ROW``, their number. They have their ``PAIR``.
+    - ``seen`` is to have the ``row`` for each label ``i`` that sees one. Where several rows are of one pair, ``untied``
+      gives it, once ``seen`` has the ``pair`` for each ``i``.
+    """
+
+    labels: str
+    times: exp.Select
+    chosen: str
+    fetch: exp.Select
+    rows: str
+    seen: str
+    untied: exp.Select
 
 
 @dataclass(frozen=True, slots=True)
 class NativePlan:
-    """What answers a request: temporary tables in order, then the query that reads them."""
+    """What answers a request: relations to make, and then the query that reads them."""
 
-    steps: tuple[Query | Candidates, ...]
+    labels: tuple[Labels, ...]
+    views: tuple[Visible, ...]
     query: exp.Select
 
 
 def point_in_time_native(request: PointInTimeRequest, prefix: str = "asof_pit") -> NativePlan:
-    """The plan of a request, to be rendered for DuckDB. ``prefix`` begins the names of its temporary tables.
+    """The plan of a request, to be rendered for DuckDB. ``prefix`` begins the names of its relations.
 
     The query's columns, rows and order are those of ``point_in_time``.
     """
-    steps: list[Query | Candidates] = []
-    candidates = [f"{prefix}_{place}__candidates" for place in range(len(request.views))]
-    ranks: dict[str, str] = {}
-    for entity, _ in request.by_entity():
-        labels, own = f"{prefix}_{entity.name}__labels", {}
-        steps.append(Query(labels, _labels(request, entity)))
-        for place, view in enumerate(request.views):
-            if view.entity.name == entity.name:
-                newest = f"{prefix}_{place}__newest"
-                rows = _rows(request, view, labels)
-                steps.append(Candidates(candidates[place], labels, rows, newest, view, _kept(request, view)))
-                own[place] = candidates[place]
-        ranks[entity.name] = f"{prefix}_{entity.name}__ranks"
-        steps.append(Query(ranks[entity.name], _ranks(request, entity, own), drops=(labels,)))
-    return NativePlan(tuple(steps), _fetched(request, ranks, candidates))
+    tables = {entity.name: f"{prefix}_{entity.name}__labels" for entity, _ in request.by_entity()}
+    labels = tuple(Labels(tables[entity.name], _labels(request, entity)) for entity, _ in request.by_entity())
+    views = tuple(
+        _visible(request, view, tables[view.entity.name], f"{prefix}_{place}")
+        for place, view in enumerate(request.views)
+    )
+    return NativePlan(labels, views, _answered(request, tables, views))
 
 
 def _labels(request: PointInTimeRequest, entity: Entity) -> exp.Select:
@@ -107,81 +99,80 @@ def _labels(request: PointInTimeRequest, entity: Entity) -> exp.Select:
     return exp.select(*own, column("at", "d"), named(i - 1, "i"), named(key - 1, "key")).from_(_derived(rows, "d"))
 
 
-def _rows(request: PointInTimeRequest, view: ViewRequest, labels: str) -> exp.Select:
-    """The feature rows of keys that have labels: number of the keys, visible time, event time, and what to keep."""
-    inner = key_names(view.entity)
-    asked = exp.select(*(column(key, "l") for key in inner), column("key", "l")).distinct(copy=False)
-    same = [
-        exp.EQ(this=column(key.name, "h"), expression=column(each, "a"))
-        for key, each in zip(view.entity.join_keys, inner, strict=True)
-    ]
+def _visible(request: PointInTimeRequest, view: ViewRequest, labels: str, prefix: str) -> Visible:
+    chosen, rows, seen = (f"{prefix}__{each}" for each in ("chosen", "rows", "seen"))
+    times, fetch = _times(request, view, labels), _fetch(request, view, chosen)
+    return Visible(labels, times, chosen, fetch, rows, seen, _untied(request, view, labels, rows, seen))
+
+
+def _times(request: PointInTimeRequest, view: ViewRequest, labels: str) -> exp.Select:
+    """Number of the keys, visible time and event time of the feature rows that some label of their keys could see."""
+    own = [column(each, "l") for each in (*key_names(view.entity), "key")]
+    first, last = exp.Min(this=column("at", "l")), exp.Max(this=column("at", "l"))
+    asked = exp.select(*own, named(first, "first"), named(last, "last")).from_(table(labels, "l"))
+    asked = asked.group_by(*(each.copy() for each in own), copy=False)
+    visible = exp.LTE(this=column(request.instant, "h"), expression=column("last", "a"))
+    alive = unexpired(view, event=column("event_timestamp", "h"), at=column("first", "a"))
     times = {VISIBLE_US: request.instant, EVENT_US: "event_timestamp"}
     micros = [named(exp.func("EPOCH_US", column(each, "h")), alias) for alias, each in times.items()]
-    rows = history(
-        request, view, named(column("key", "a"), KEY), *micros, *(column(each, "h") for each in _kept(request, view))
-    )
-    return rows.join(_derived(asked.from_(table(labels, "l")), "a"), on=exp.and_(*same), copy=False)
+    rows = history(request, view, named(column("key", "a"), KEY), *micros)
+    on = exp.and_(*_same_keys(view, "a"), visible, *([alive] if alive else []))
+    return rows.join(_derived(asked, "a"), on=on, copy=False)
 
 
-def _kept(request: PointInTimeRequest, view: ViewRequest) -> tuple[str, ...]:
-    """The columns of a feature row that say what it is worth, and those asked for."""
-    keys_of = (key.name for key in view.entity.join_keys)
+def _fetch(request: PointInTimeRequest, view: ViewRequest, chosen: str) -> exp.Select:
+    """The feature rows of the chosen keys and event times: what says which is worth more, and what was asked for."""
     times = ("event_timestamp", "created_timestamp", request.instant)
-    return tuple(dict.fromkeys((*keys_of, *times, *(each.name for each in view.declared()))))
+    kept = dict.fromkeys((*times, *(each.name for each in view.declared())))
+    rows = history(request, view, *(column(each, "h") for each in kept), named(column("pair", "c"), PAIR))
+    same_event = exp.EQ(this=column("event_timestamp", "h"), expression=column("event", "c"))
+    return rows.join(table(chosen, "c"), on=exp.and_(*_same_keys(view, "c"), same_event), copy=False)
 
 
-def _ranks(request: PointInTimeRequest, entity: Entity, candidates: Mapping[int, str]) -> exp.Select:
-    """Per entity row its ``row_id``, its label ``at`` and, as ``#0, #1, ...``, the ranks chosen of the views."""
-    parts: list[exp.Select] = [
-        exp.select(
-            *keys(entity, "r"),
-            named(label(request, "r"), "at"),
-            named(number(len(request.views)), "part"),
-            named(column(request.row_id, "r"), "row_id"),
-            named(exp.cast(exp.null(), "bigint"), "rank"),
-        ).from_(relation(request.entity_rows, "r"))
+def _same_keys(view: ViewRequest, alias: str) -> list[exp.Expr]:
+    """That a feature row has the keys that another relation has under their inner names."""
+    return [
+        exp.EQ(this=column(key.name, "h"), expression=column(each, alias))
+        for key, each in zip(view.entity.join_keys, key_names(view.entity), strict=True)
     ]
-    for place, rows in candidates.items():
-        times = [column(request.instant, "c"), number(place), exp.null(), column(RANK, "c")]
-        parts.append(exp.select(*keys(entity, "c"), *times).from_(table(rows, "c")))
-    timeline = exp.union(*parts, distinct=False, copy=False)
-    order = [ascending(column(each, "t")) for each in ("at", "part")]
-    greatest = [
-        exp.Window(
-            this=exp.Max(this=case(exp.EQ(this=column("part", "t"), expression=number(place)), column("rank", "t"))),
-            partition_by=[column(key, "t") for key in key_names(entity)],
-            order=exp.Order(expressions=[each.copy() for each in order]),
-            spec=so_far(),
-        )
-        for place in candidates
-    ]
-    running = exp.select(
-        *(column(each, "t") for each in ("row_id", "at", "part")),
-        *(named(each, f"#{place}") for place, each in zip(candidates, greatest, strict=True)),
-    ).from_(_derived(timeline, "t"))
-    is_entity_row = exp.EQ(this=column("part", "p"), expression=number(len(request.views)))
-    return (
-        exp.select(*(column(each, "p") for each in ("row_id", "at", *(f"#{place}" for place in candidates))))
-        .from_(_derived(running, "p"))
-        .where(is_entity_row, copy=False)
-    )
 
 
-def _fetched(request: PointInTimeRequest, ranks: Mapping[str, str], candidates: Sequence[str]) -> exp.Select:
-    """Entity rows with the columns of the chosen ranks, unless those have expired."""
+def _untied(request: PointInTimeRequest, view: ViewRequest, labels: str, rows: str, seen: str) -> exp.Select:
+    """For each label ``i`` the ``row`` of the greatest rank that it can see, of the pair that it sees."""
+    ranked = exp.select(
+        *(column(each, "h") for each in (PAIR, ROW, request.instant)), named(rank(view), "#rank")
+    ).from_(table(rows, "h"))
+    greatest = exp.ArgMax(this=column(ROW, "c"), expression=column("#rank", "c"))
+    same_label = exp.EQ(this=column("i", "l"), expression=column("i", "s"))
+    same_pair = exp.EQ(this=column(PAIR, "c"), expression=column("pair", "s"))
+    visible = exp.LTE(this=column(request.instant, "c"), expression=column("at", "l"))
+    query = exp.select(column("i", "s"), named(greatest, "row")).from_(table(seen, "s"))
+    query = query.join(table(labels, "l"), on=same_label, copy=False)
+    query = query.join(_derived(ranked, "c"), on=exp.and_(same_pair, visible), copy=False)
+    return query.group_by(column("i", "s"), copy=False)
+
+
+def _answered(request: PointInTimeRequest, labels: Mapping[str, str], views: Sequence[Visible]) -> exp.Select:
+    """Entity rows with the columns of the rows that their labels see, unless those have expired."""
     query = exp.select(*(named(column(each, "r"), each) for each in (request.row_id, *request.carry)))
     query = query.from_(relation(request.entity_rows, "r"), copy=False)
-    for rows in ranks.values():
-        same_row = exp.EQ(this=column("row_id", rows), expression=column(request.row_id, "r"))
-        query = query.join(table(rows), on=same_row, join_type="left", copy=False)
-    for place, (view, rows) in enumerate(zip(request.views, candidates, strict=True)):
-        own = ranks[view.entity.name]
-        event = column("event_timestamp", rows)
-        same_rank = exp.EQ(this=column(RANK, rows), expression=column(f"#{place}", own))
-        alive = unexpired(view, event=event, at=column("at", own))
-        on = exp.and_(same_rank, alive) if alive else same_rank
-        query = query.join(table(rows), on=on, join_type="left", copy=False)
-        values = {feature.name: column(feature.name, rows) for feature in view.declared()}
+    for entity, _ in request.by_entity():
+        own = labels[entity.name]
+        same = [
+            exp.EQ(this=column(key.name, "r"), expression=column(each, own))
+            for key, each in zip(entity.join_keys, key_names(entity), strict=True)
+        ]
+        same.append(exp.EQ(this=label(request, "r"), expression=column("at", own)))
+        query = query.join(table(own), on=exp.and_(*same), join_type="left", copy=False)
+    for view, visible in zip(request.views, views, strict=True):
+        same_label = exp.EQ(this=column("i", visible.seen), expression=column("i", visible.labels))
+        query = query.join(table(visible.seen), on=same_label, join_type="left", copy=False)
+        event = column("event_timestamp", visible.rows)
+        same_row = exp.EQ(this=column(ROW, visible.rows), expression=column("row", visible.seen))
+        alive = unexpired(view, event=event, at=column("at", visible.labels))
+        on = exp.and_(same_row, alive) if alive else same_row
+        query = query.join(table(visible.rows), on=on, join_type="left", copy=False)
+        values = {feature.name: column(feature.name, visible.rows) for feature in view.declared()}
         query = query.select(*answered(view, values, event=event), copy=False)
     return query.order_by(ascending(column(request.row_id, "r")), copy=False)
 

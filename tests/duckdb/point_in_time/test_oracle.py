@@ -84,16 +84,20 @@ def _key(chance: random.Random, keys: int) -> int:
 def test_every_label_of_a_key_sees_its_own_rows(
     connection: duckdb.DuckDBPyConnection, as_of: Literal["served", "event"], count: int, repeat: int
 ) -> None:
-    """As many labels as fill pages of sqrt(n), or one more or less; a row before, at and after each, newest or late."""
+    """As many labels as fill pages of sqrt(n), or one more or less; a row before, at and after each, newest or late.
+
+    Two users have the same rows, so that the last label of one and the first of the next may see the same times.
+    """
     moments = range(BASE_MS - 2, BASE_MS + 2 * count + 2)
     rows = [
-        {"user_id": 1, "event": at - late, "created": at, "available": at, "score": float(at - BASE_MS) + late / 8}
+        {"user_id": user, "event": at - late, "created": at, "available": at, "score": at - BASE_MS + user + late / 8}
+        for user in (1, 2)
         for at in moments
         for late in (0, 3)
     ]
     view = CaseView("a", entity("user", user_id="Int64"), {"score": "Float64"}, rows[::-1], {"a__score": "score"})
     labels = [BASE_MS + 2 * (i // repeat) for i in range(count)]
-    asked = [(user, label) for label in labels for user in (1, 2, None)]
+    asked = [(user, label) for label in labels for user in (1, 2, 3, None)]
     random.Random(count).shuffle(asked)
     entity_rows = [{"row_id": i, "user_id": user, "label": at, "note": None} for i, (user, at) in enumerate(asked)]
     check(Case(entity_rows, [view], as_of), connection)
