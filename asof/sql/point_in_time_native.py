@@ -32,10 +32,9 @@ PAIR, ROW = "#pair", "#row"
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """A relation to make of an entity's distinct keys and labels.
+    """A relation to make of an entity's distinct keys and labels, in that order.
 
-    It has the keys under their inner names, the label ``at``, and numbers from zero: ``i`` of the row in the order of
-    keys and label, and ``key`` of the keys in the same order.
+    It has the keys under their inner names, the label ``at``, and numbers from zero: ``i`` of rows, ``key`` of keys.
     """
 
     table: str
@@ -96,7 +95,8 @@ def _labels(request: PointInTimeRequest, entity: Entity) -> exp.Select:
     order = [ascending(each) for each in own]
     i = over(exp.RowNumber(), [], [*order, ascending(column("at", "d"))])
     key = over(exp.DenseRank(), [], [each.copy() for each in order])
-    return exp.select(*own, column("at", "d"), named(i - 1, "i"), named(key - 1, "key")).from_(_derived(rows, "d"))
+    numbered = exp.select(*own, column("at", "d"), named(i - 1, "i"), named(key - 1, "key"))
+    return numbered.from_(_derived(rows, "d"), copy=False).order_by(ascending(column("i")), copy=False)
 
 
 def _visible(request: PointInTimeRequest, view: ViewRequest, labels: str, prefix: str) -> Visible:

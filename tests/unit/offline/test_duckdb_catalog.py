@@ -116,6 +116,25 @@ def test_nan_is_found_beside_numbers(tmp_path: Path) -> None:
         assert connection.execute(f"SELECT count(*) FROM {scan} WHERE isnan(x)").fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_columns_of_all_files_are_there_in_types_that_hold_all_values(tmp_path: Path, newest_first: bool) -> None:
+    """A writer that came later has another column, and a wider type of one."""
+    pq.write_table(pa.table({"x": pa.array([1], pa.int32())}), tmp_path / "old.parquet")
+    pq.write_table(pa.table({"x": pa.array([2**40], pa.int64()), "y": ["b"]}), tmp_path / "new.parquet")
+    files = sorted(tmp_path.iterdir(), reverse=not newest_first)
+    with duckdb.connect() as connection:
+        rows = connection.sql(f"SELECT x, y FROM {parquet_scan(files)} ORDER BY x").fetchall()
+    assert rows == [(1, None), (2**40, "b")]
+
+
+def test_what_is_not_parquet_is_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"not Parquet")
+    scan = parquet_scan([tmp_path / "a.parquet", tmp_path / "b.parquet"])
+    with duckdb.connect() as connection, pytest.raises(duckdb.Error, match=r"b\.parquet"):
+        connection.execute(f"SELECT sum(x) FROM {scan}")
+
+
 class Doubled(Pages):
     """Every partition a second time, as the day ``again``."""
 
