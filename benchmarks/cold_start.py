@@ -25,7 +25,7 @@ from asof.manifest import Manifest
 from asof.names import Environment
 from benchmarks.peers import environments
 from benchmarks.support import online_workers, plot, report
-from benchmarks.support.arguments import NEEDS_JAVA, command_line
+from benchmarks.support.arguments import NEEDS_JAVA, command_line, parsed
 from benchmarks.support.online_contestants import ENTITY, feature_view, fill
 from benchmarks.support.online_data import Cell, expected
 from benchmarks.support.online_feast import repository
@@ -189,7 +189,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=NEEDS_JAVA,
     )
     parser.add_argument("--runs", type=int, default=15, help="fresh processes per contestant")
-    return parser.parse_args(given)
+    return parsed(parser, given)
 
 
 def main() -> None:

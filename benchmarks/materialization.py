@@ -31,7 +31,7 @@ from asof.online.reader import OnlineReader
 from asof.online.writer import OnlineWriter
 from asof.references import resolve
 from benchmarks.support import harness, online_week, online_workers, plot, report
-from benchmarks.support.arguments import NEEDS_JAVA, command_line
+from benchmarks.support.arguments import NEEDS_JAVA, command_line, parsed
 from benchmarks.support.dynamodb_units import write_units
 from benchmarks.support.harness import Contestant, Limits, Run
 from benchmarks.support.online_data import SEED
@@ -264,7 +264,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=NEEDS_JAVA,
     )
     parser.add_argument("--runs", type=int, default=5, help="loads per contestant and size, in fresh processes")
-    return parser.parse_args(given)
+    return parsed(parser, given)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.support import online_workers as online
 from benchmarks.support import plot, report
-from benchmarks.support.arguments import NEEDS_JAVA, command_line
+from benchmarks.support.arguments import NEEDS_JAVA, command_line, parsed
 from benchmarks.support.online_contestants import fill
 from benchmarks.support.online_data import SEED, WIDTHS, Cell
 from benchmarks.support.online_workers import CONTESTANTS, FEAST, Result
@@ -131,7 +131,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--keep", type=Path, help="folder to leave contestants' own words in")
-    return parser.parse_args(given)
+    return parsed(parser, given)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.support.arguments import command_line
+from benchmarks.support.arguments import command_line, parsed
 from benchmarks.support.harness import Contestant, Limits, Outcome, contest
 from benchmarks.support.plot import bars
 from benchmarks.support.point_in_time_data import Data
@@ -100,11 +100,10 @@ def main() -> None:
             found = [outcome_json(each) for each in groups[case.title]]
             results[case.title] = {**case.data.task(case.as_of), "outcomes": found}
             del results[case.title]["data"]["folder"]
-    name = "point_in_time_quick" if given.quick else "point_in_time"
-    write_json(name, results, PACKAGES, given.output)
+    write_json("point_in_time", results, PACKAGES, given.output)
     for measure, unit in (("seconds", "seconds"), ("megabytes", "peak MB")):
         values = {title: {_label(each): each.value(measure) for each in row} for title, row in groups.items()}
-        bars(given.output / f"{name}_{measure}.svg", f"Point-in-time join: {unit}", values, unit, log=True)
+        bars(given.output / f"point_in_time_{measure}.svg", f"Point-in-time join: {unit}", values, unit, log=True)
 
 
 def _label(outcome: Outcome) -> str:
@@ -121,7 +120,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--megabytes", type=int, default=12_000, help="limit of a run")
     parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    return parsed(parser)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from asof.local.server.local_server import LocalServer
 from asof.offline.engine import join_sql
 from asof.sql.point_in_time import PointInTimeRequest, ViewRequest
 from benchmarks.peers import environments
-from benchmarks.support.arguments import command_line
+from benchmarks.support.arguments import command_line, parsed
 from benchmarks.support.plot import Value, bars
 from benchmarks.support.point_in_time_asof import USER, view
 from benchmarks.support.point_in_time_data import Data
@@ -231,11 +231,10 @@ def main() -> None:
             show(title, results, needed, data.entity_rows)
             report[title] = {"needed_mb": needed / 1e6, **{name: _json(each) for name, each in results.items()}}
             groups[title] = {name: each.value("processor") for name, each in results.items()}
-    name = "point_in_time_trino_quick" if given.quick else "point_in_time_trino"
-    write_json(name, report, {"": ("trino",), "feast": ("feast",), "sagemaker": ("sagemaker-mlops",)}, given.output)
-    bars(
-        given.output / f"{name}_cpu.svg", "Point-in-time join on Trino: processor seconds", groups, "seconds", log=True
-    )
+    packages = {"": ("trino",), "feast": ("feast",), "sagemaker": ("sagemaker-mlops",)}
+    write_json("point_in_time_trino", report, packages, given.output)
+    place = given.output / "point_in_time_trino_cpu.svg"
+    bars(place, "Point-in-time join on Trino: processor seconds", groups, "seconds", log=True)
 
 
 def _json(result: Result) -> dict[str, Any]:
@@ -255,7 +254,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=300, help="limit of a statement")
     parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    return parsed(parser)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import pyarrow.parquet as pq
 
-from benchmarks.support.arguments import command_line
+from benchmarks.support.arguments import command_line, parsed
 from benchmarks.support.harness import Contestant, Limits, Outcome, RunFailedError, contest, run_once
 from benchmarks.support.plot import Value, lines
 from benchmarks.support.report import outcome_json, print_outcomes, write_json
@@ -97,15 +97,15 @@ def main() -> None:
                 value = each.value("seconds")
                 if value is not None and shared_by == entities:
                     series[each.contestant].append((events, value))
-            write(given.output, "windows_quick" if given.quick else "windows", report, series)
+            write(given.output, report, series)
 
 
-def write(folder: Path, name: str, report: dict[str, Any], series: Mapping[str, Sequence[tuple[float, Value]]]) -> None:
+def write(folder: Path, report: dict[str, Any], series: Mapping[str, Sequence[tuple[float, Value]]]) -> None:
     """What is known so far: JSON, and a plot."""
-    write_json(name, report, {"": ("duckdb",)}, folder)
+    write_json("windows", report, {"": ("duckdb",)}, folder)
     points = {contestant: row for contestant, row in series.items() if row}
     if points:
-        lines(folder / f"{name}.svg", "A year of hourly windows", points, "events", "seconds", log=True)
+        lines(folder / "windows.svg", "A year of hourly windows", points, "events", "seconds", log=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -115,7 +115,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=900.0, help="limit of a run")
     parser.add_argument("--megabytes", type=int, default=12_000, help="limit of a run")
     parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
-    return parser.parse_args()
+    return parsed(parser)
 
 
 if __name__ == "__main__":

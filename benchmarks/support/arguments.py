@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.peers.environments import ROOT
 from benchmarks.support.report import FOLDER
 
+QUICK_FOLDER: Final = ROOT / ".cache" / "benchmarks"
 NEEDS_JAVA: Final = "Needs a JDK of version 17 or newer for DynamoDB Local; installs peers under .cache/peers at first."
 
 
@@ -20,5 +23,13 @@ def command_line(name: str, words: str | None, *, quick: str, epilog: str | None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--quick", action="store_true", help=quick)
-    made.add_argument("--output", type=Path, default=FOLDER, help="folder of the JSON and the plots")
+    words = "folder of the JSON and the plots; default docs/benchmarks, with --quick .cache/benchmarks"
+    made.add_argument("--output", type=Path, help=words)
     return made
+
+
+def parsed(parser: argparse.ArgumentParser, given: Sequence[str] | None = None) -> argparse.Namespace:
+    """What a command line says. What a quick run finds does not take the place of what a full one found."""
+    found = parser.parse_args(given)
+    found.output = found.output or (QUICK_FOLDER if found.quick else FOLDER)
+    return found
