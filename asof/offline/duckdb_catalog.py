@@ -129,8 +129,7 @@ def _select(connection: duckdb.DuckDBPyConnection, table: LocalTable) -> str:
     if not table.files:
         nothing = ", ".join(f"CAST(NULL AS {kind}) AS {_quote(name)}" for name, kind in typed.items())
         return f"SELECT {nothing} WHERE false"
-    # Newest days first, as their folders sort: a point-in-time join then lets go of nearly all older rows on sight.
-    read = parquet_scan(table.files[::-1], partitioned=bool(table.partition_keys))
+    read = parquet_scan(table.files, partitioned=bool(table.partition_keys))
     held = {column.lower() for column in connection.sql(f"FROM {read}").columns}
     columns = ", ".join(
         f"CAST({_quote(name) if name.lower() in held else 'NULL'} AS {kind}) AS {_quote(name)}"

@@ -135,7 +135,7 @@ def _seen(entity: Entity, labels: str, ranked: Sequence[str]) -> exp.Select:
             this=exp.ArgMax(this=column("p", alias), expression=column("rank", alias)),
             partition_by=[column(key, "l") for key in key_names(entity)],
             order=exp.Order(expressions=[exp.Ordered(this=column("i", "l"), desc=True, nulls_first=False)]),
-            spec=so_far(),
+            spec=_so_far(),
         )
         same = [exp.EQ(this=column(key, alias), expression=column(key, "l")) for key in key_names(entity)]
         same.append(exp.EQ(this=column("bucket", alias), expression=column("i", "l")))
@@ -178,6 +178,6 @@ def answered(view: ViewRequest, values: Mapping[str, exp.Expr], *, event: exp.Ex
         yield named(value.copy() if fallback is None else case(is_null(event), fallback, value), output)
 
 
-def so_far() -> exp.WindowSpec:
+def _so_far() -> exp.WindowSpec:
     """The frame of a running value: all rows up to the current one."""
     return exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW")

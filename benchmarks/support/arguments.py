@@ -23,8 +23,8 @@ def command_line(name: str, words: str | None, *, quick: str, epilog: str | None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--quick", action="store_true", help=quick)
-    words = "folder of the JSON and the plots; default docs/benchmarks, with --quick .cache/benchmarks"
-    made.add_argument("--output", type=Path, help=words)
+    output = "folder of the JSON and the plots; default docs/benchmarks, with --quick .cache/benchmarks"
+    made.add_argument("--output", type=Path, help=output)
     return made
 
 
