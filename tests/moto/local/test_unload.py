@@ -118,7 +118,8 @@ def test_a_folder_that_is_not_empty_is_refused(ask: Asker) -> None:
     sql = f"UNLOAD (SELECT 1 AS a) TO '{location}' WITH (format = 'PARQUET')"
     ask.done(sql)
     assert ask.reason(sql).startswith("HIVE_PATH_ALREADY_EXISTS")
-    ask.done(sql.replace(location, location.rstrip("/") + "1"))
+    # No number ends like this, so no other test is handed this folder as its own.
+    ask.done(sql.replace(location, location.rstrip("/") + "_alike/"))
 
 
 def test_more_than_a_hundred_partitions_are_refused(ask: Asker) -> None:
