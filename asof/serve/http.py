@@ -55,9 +55,9 @@ class HttpResponse(NamedTuple):
 
 
 class OnlineApi:
-    """Answers requests from one lookup. ``about`` is told by ``/health``, ``openapi`` by ``/openapi.json``."""
+    """Answers requests from one lookup; ``/health`` tells ``about``, and ``/openapi.json`` what ``openapi`` gives."""
 
-    def __init__(self, lookup: OnlineLookup, *, about: Mapping[str, str], openapi: str) -> None:
+    def __init__(self, lookup: OnlineLookup, *, about: Mapping[str, str], openapi: Callable[[], str]) -> None:
         self._lookup = lookup
         self._about = dict(about)
         self._openapi = openapi
@@ -67,7 +67,7 @@ class OnlineApi:
         handlers: dict[str, tuple[str, Callable[[], HttpResponse]]] = {
             "/get-online-features": ("POST", lambda: self._features(body or b"")),
             "/health": ("GET", lambda: _json(200, {"status": "ok", **self._about})),
-            "/openapi.json": ("GET", lambda: HttpResponse(200, _HEADERS, self._openapi)),
+            "/openapi.json": ("GET", lambda: HttpResponse(200, _HEADERS, self._openapi())),
         }
         if path not in handlers:
             return _problem(404, "NotFound", f"there is no {path}; there are {', '.join(handlers)}")

@@ -15,6 +15,7 @@ from asof.online.reader import OnlineReader
 from asof.online.signed import Credentials, SignedDynamoDB
 from asof.serve.http import OnlineApi
 from asof.serve.lookup import OnlineLookup
+from asof.serve.openapi import openapi
 
 
 @functools.cache
@@ -25,8 +26,8 @@ def api() -> OnlineApi:
     endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or os.environ.get("AWS_ENDPOINT_URL")
     client = SignedDynamoDB(environment.region, Credentials.of(os.environ), endpoint=endpoint)
     lookup = OnlineLookup(manifest, OnlineReader(client, environment.online_table, clock=clock), clock)
-    openapi = (folder / "openapi.json").read_text(encoding="utf-8")
-    return OnlineApi(lookup, about={"environment": environment.name}, openapi=openapi)
+    document = (folder / "openapi.json").read_text(encoding="utf-8")
+    return OnlineApi(lookup, about={"environment": environment.name}, openapi=lambda: openapi(document, manifest))
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def narrowed(document: dict[str, Any], definitions: Path) -> dict[str, Any]:
     features += [view.reference for view in manifest.feature_views]
     services = [service.name for service in manifest.feature_services]
     made = copy.deepcopy(document)
+    del made["components"]["schemas"]["Request"]["examples"]  # pinned to a version, which is not among the names
     request = made["components"]["schemas"]["Request"]["properties"]
     request["features"]["items"] = {"enum": [*features, *services]}
     request["feature_service"] = {"enum": [*services, None]}

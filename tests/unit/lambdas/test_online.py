@@ -6,6 +6,7 @@ import gzip
 import json
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,9 +18,13 @@ from jsonschema import Draft202012Validator
 
 from asof.clock import iso
 from asof.errors import OnlineStoreError
+from asof.keys import partition_key
+from asof.references import resolve
 from asof.serve.http import MOST_ANSWER_BYTES, OnlineApi, plain
 from asof.serve.lookup import OnlineLookup
-from asof.serve.request import MOST_BODY_BYTES, MOST_ENTITIES
+from asof.serve.openapi import openapi
+from asof.serve.request import MOST_BODY_BYTES, MOST_ENTITIES, columns_from_json
+from asof.value_types import KEY_TYPES
 from lambdas.online import handler
 from tests.support.fake_dynamodb import FakeDynamoDB
 from tests.support.online import DEPARTURES, MANIFEST, NOW, WEATHER, Store, a_store, departures, weather
@@ -32,7 +37,7 @@ OPENAPI = (ROOT / "lambdas" / "online" / "openapi.json").read_text()
 def an_api(store: Store) -> OnlineApi:
     """The API over a store."""
     lookup = OnlineLookup(MANIFEST, store.reader(), store.clock)
-    return OnlineApi(lookup, about={"environment": "test"}, openapi=OPENAPI)
+    return OnlineApi(lookup, about={"environment": "test"}, openapi=lambda: openapi(OPENAPI, MANIFEST))
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +214,7 @@ def test_a_store_that_does_not_answer_is_a_503_to_be_tried_again() -> None:
 def test_a_broken_store_is_a_500(store: Store) -> None:
     lookup = OnlineLookup(MANIFEST, store.reader(), store.clock)
     with patch.object(lookup, "get_online_features", side_effect=OnlineStoreError("broken")):
-        api = OnlineApi(lookup, about={}, openapi="{}")
+        api = OnlineApi(lookup, about={}, openapi=str)
         answer = api.respond(
             "POST", "/get-online-features", b'{"features": ["weather:sky"], "entities": {"origin": []}}'
         )
@@ -230,6 +235,38 @@ def test_other_requests(api: OnlineApi, method: str, path: str, status: int) -> 
     answer = api.respond(method, path, None)
     assert answer.status == status
     assert json.loads(answer.body)
+
+
+def test_the_document_has_an_example_that_the_store_answers(api: OnlineApi) -> None:
+    """In the names of this store: every key of the entity, and features that exist."""
+    described = json.loads(api.respond("GET", "/openapi.json", None).body)
+    (example,) = described["components"]["schemas"]["Request"]["examples"]
+    assert ask(api, example)[0] == 200
+    assert example["features"] == ["departures@v1:count_1h", "departures@v1:delay_mean_1h"]
+
+
+def test_without_a_view_to_look_up_there_is_no_example() -> None:
+    """None is served online, or all are deprecated: the document is the file."""
+    offline = tuple(replace(each, online=False) for each in MANIFEST.feature_views)
+    deprecated = tuple(replace(each, deprecated=True) for each in MANIFEST.feature_views)
+    for views in ((), offline, deprecated):
+        assert openapi(OPENAPI, replace(MANIFEST, feature_views=views)) == OPENAPI
+
+
+@pytest.mark.parametrize("dtype", KEY_TYPES)
+def test_an_example_has_a_value_for_every_type_of_key(dtype: str) -> None:
+    """One that the request's reader takes."""
+    view = MANIFEST.feature_views[0]
+    entities = tuple(
+        replace(each, join_keys=tuple(replace(key, dtype=dtype) for key in each.join_keys))
+        for each in MANIFEST.entities
+    )
+    manifest = replace(MANIFEST, entities=entities)
+    described = json.loads(openapi(OPENAPI, manifest))
+    (example,) = described["components"]["schemas"]["Request"]["examples"]
+    rows = columns_from_json(example["entities"], resolve(manifest, example["features"], False))
+    keys = [(dtype, rows[key.name][0]) for key in manifest.entity(view.entity).join_keys]
+    assert partition_key(view.entity, keys)
 
 
 names = st.sampled_from(["weather:wind", "weather", "departures:count_1h", "routes:legs", "speed", "x:y"]) | st.text()
