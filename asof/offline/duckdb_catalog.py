@@ -101,10 +101,17 @@ def process_cache() -> Path:
     return Path(folder)
 
 
-def create_view(connection: duckdb.DuckDBPyConnection, table: LocalTable, schema: str = "main") -> None:
-    """The table as a view ``schema.name``, with exactly Glue's columns and types, partition keys last."""
+def create_view(
+    connection: duckdb.DuckDBPyConnection, table: LocalTable, schema: str = "main", *, own: bool = False
+) -> None:
+    """The table as a view ``schema.name``, with exactly Glue's columns and types, partition keys last.
+
+    ``own``: Asof wrote its files, so each has all columns; one that has not is an error of DuckDB's when it is read.
+    Elsewhere a column that a file lacks is NULL there.
+    """
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quote(schema)}")
-    connection.execute(f"CREATE OR REPLACE VIEW {_quote(schema)}.{_quote(table.name)} AS {_select(connection, table)}")
+    select = _select(connection, table, own=own)
+    connection.execute(f"CREATE OR REPLACE VIEW {_quote(schema)}.{_quote(table.name)} AS {select}")
 
 
 @functools.cache
@@ -113,29 +120,41 @@ def duckdb_type(glue_type: str) -> str:
     return exp.DataType.build(glue_type, dialect="hive").sql("duckdb")
 
 
-def parquet_scan(files: Sequence[Path], *, partitioned: bool = False) -> str:
+def parquet_scan(files: Sequence[Path], *, partitioned: bool = False, alike: bool = False) -> str:
     """What stands in FROM for Parquet files; ``partitioned``: their folders spell partition keys, as text.
+
+    It has the columns of all files, in types that hold the values of all. ``alike``: it has those of the first file, in
+    its types, and the others are only opened when they are read.
 
     By Parquet's rules least and greatest values say nothing of NaN. DuckDB concludes from them that there is none, and
     answers wrongly, unless it is told that there may be (duckdb/duckdb#25521).
     """
     paths = ", ".join(_text(str(path)) for path in files)
     hive = f"hive_partitioning = {'true' if partitioned else 'false'}, hive_types_autocast = false"
-    return f"read_parquet([{paths}], union_by_name = true, {hive}, can_have_nan = true)"
+    union = "false" if alike else "true"
+    return f"read_parquet([{paths}], union_by_name = {union}, {hive}, can_have_nan = true)"
 
 
-def _select(connection: duckdb.DuckDBPyConnection, table: LocalTable) -> str:
+def _select(connection: duckdb.DuckDBPyConnection, table: LocalTable, *, own: bool) -> str:
     typed = {**table.columns, **table.partition_keys}
     if not table.files:
         nothing = ", ".join(f"CAST(NULL AS {kind}) AS {_quote(name)}" for name, kind in typed.items())
         return f"SELECT {nothing} WHERE false"
-    read = parquet_scan(table.files, partitioned=bool(table.partition_keys))
-    held = {column.lower() for column in connection.sql(f"FROM {read}").columns}
+    alike = own and _has_columns(connection, table.files[0], table.columns)
+    read = parquet_scan(table.files, partitioned=bool(table.partition_keys), alike=alike)
+    held = {column.lower() for column in (typed if alike else connection.sql(f"FROM {read}").columns)}
     columns = ", ".join(
         f"CAST({_quote(name) if name.lower() in held else 'NULL'} AS {kind}) AS {_quote(name)}"
         for name, kind in typed.items()
     )
     return f"SELECT {columns} FROM {read}"  # noqa: S608  # every name and path in it is quoted above
+
+
+def _has_columns(connection: duckdb.DuckDBPyConnection, file: Path, columns: Mapping[str, str]) -> bool:
+    """Whether a file has the columns in these types, so that what is read as it has them is not rounded or cut."""
+    found = connection.sql(f"FROM {parquet_scan([file])}")
+    kinds = dict(zip((name.lower() for name in found.columns), found.types, strict=True))
+    return all(kinds.get(name.lower()) == connection.sqltype(kind) for name, kind in columns.items())
 
 
 def _within(uri: str, places: Mapping[str, object]) -> str | None:

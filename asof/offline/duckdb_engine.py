@@ -121,10 +121,10 @@ class _Session:
         self._database = database
 
     def attach(self, table: str, dates: tuple[str, str] | None) -> None:
-        """A table of the environment's database under its own name."""
+        """A history of the environment's database under its own name."""
         local = self._tables.table(self._database, table, dates)
         self.scanned_bytes += local.bytes
-        create_view(self.connection, local)
+        create_view(self.connection, local, own=True)
 
     def spine(self, question: Question, rows: EntityRows, progress: Progress) -> _Spine:
         """The entity rows in the table ``_SPINE``."""

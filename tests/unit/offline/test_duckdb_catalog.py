@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from asof.offline.duckdb_catalog import LocalTables, parquet_scan
+from asof.offline.duckdb_catalog import LocalTable, LocalTables, create_view, parquet_scan
 from asof.offline.tables import parquet_table
 
 ROOT = "s3://lake/table/"
@@ -125,6 +125,32 @@ def test_columns_of_all_files_are_there_in_types_that_hold_all_values(tmp_path: 
     with duckdb.connect() as connection:
         rows = connection.sql(f"SELECT x, y FROM {parquet_scan(files)} ORDER BY x").fetchall()
     assert rows == [(1, None), (2**40, "b")]
+
+
+def view_of(files: list[Path], *, own: bool) -> list[tuple[object, ...]]:
+    """The rows of a table with a number ``x`` and a text ``y`` over these files."""
+    table = LocalTable("t", {"x": "DOUBLE", "y": "TEXT"}, {}, files, 0)
+    with duckdb.connect() as connection:
+        create_view(connection, table, own=own)
+        return connection.sql("SELECT * FROM t ORDER BY x").fetchall()
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_no_value_takes_the_narrower_type_of_another_file(tmp_path: Path, own: bool, newest_first: bool) -> None:
+    """Not even of the file that comes first, after which the others would be read."""
+    pq.write_table(pa.table({"x": pa.array([1], pa.int32()), "y": ["a"]}), tmp_path / "old.parquet")
+    pq.write_table(pa.table({"y": ["b"], "x": [1.5]}), tmp_path / "new.parquet")
+    assert view_of(sorted(tmp_path.iterdir(), reverse=not newest_first), own=own) == [(1.0, "a"), (1.5, "b")]
+
+
+def test_a_file_of_our_own_that_lacks_a_column_is_named(tmp_path: Path) -> None:
+    """In somebody else's table it is NULL there; in a history of ours something is wrong."""
+    pq.write_table(pa.table({"x": [1.0], "y": ["a"]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"x": [2.0]}), tmp_path / "b.parquet")
+    assert view_of(sorted(tmp_path.iterdir()), own=False) == [(1.0, "a"), (2.0, None)]
+    with pytest.raises(duckdb.Error, match=r"b\.parquet"):
+        view_of(sorted(tmp_path.iterdir()), own=True)
 
 
 def test_what_is_not_parquet_is_named(tmp_path: Path) -> None:
