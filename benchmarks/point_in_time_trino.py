@@ -1,9 +1,10 @@
 """Point-in-time joins on Trino, which Athena is made of: Asof's statement beside Feast's and SageMaker's.
 
 Run: ``python -m benchmarks.point_in_time_trino [--quick]`` (needs Java 24). The peers' statements are rendered by
-their own packages when it runs, and all are asked over the same tables. Trino itself says what a statement took;
-``needed`` is the least that Trino can read for it. Every answer is compared with the right one in all rows; who is
-wrong or gives up is not asked again. What is timed is a checksum over all columns, so that no client is measured.
+their own packages when it runs, and all are asked over the same tables. The rule is theirs (``event``); Asof's own
+(``served``), which they cannot answer, stands beside it. Trino itself says what a statement took; ``needed`` is the
+least that Trino can read for it. Every answer is compared with the right one in all rows; who is wrong or gives up is
+not asked again. What is timed is a checksum over all columns, so that no client is measured.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,6 +40,7 @@ from tests.support.trino_engine import TrinoEngine
 from tests.support.trino_server import CATALOG, trino_server
 
 Measures = dict[str, float]
+Rule = Literal["event", "served"]
 STATISTICS: Final = {
     "seconds": ("elapsedTimeMillis", 1e3),
     "processor": ("cpuTimeMillis", 1e3),
@@ -46,6 +48,14 @@ STATISTICS: Final = {
     "peak_mb": ("peakMemoryBytes", 1e6),
 }
 _RENDERERS: Final = {"feast": "point_in_time_text_feast", "sagemaker": "point_in_time_text_sagemaker"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a contestant asks, and by which rule."""
+
+    text: str
+    as_of: Rule = "event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +90,11 @@ def quick(folder: Path, seed: int) -> Iterator[tuple[str, Data]]:
     yield "4k x 200k, 1,000 rows per entity, labels of a week, ttl a week", recent
 
 
-def statements(data: Data, table: str, bounds_ms: tuple[int, int]) -> dict[str, str]:
+def statements(data: Data, table: str, bounds_ms: tuple[int, int]) -> dict[str, Statement]:
     """The contestants' statements; each answers with ``row_id`` and the features, under names of its own."""
     asked = data.task("event") | {"catalog": CATALOG, "database": DATABASE, "table": table}
     asked |= {"first": bounds_ms[0], "last": bounds_ms[1]}
-    texts = {}
+    peers = {}
     for peer, module in _RENDERERS.items():
         command = (environments.python(peer), "-m", f"benchmarks.support.{module}")
         done = subprocess.run(
@@ -92,21 +102,22 @@ def statements(data: Data, table: str, bounds_ms: tuple[int, int]) -> dict[str, 
         )
         if done.returncode:
             raise SystemExit(f"{peer} rendered nothing:\n{done.stderr[-2000:]}")
-        texts[peer] = done.stdout
-    return {"asof": _asof(data, table, bounds_ms), **texts}
+        peers[peer] = Statement(done.stdout)
+    own = {"asof": _asof(data, table, bounds_ms, "event"), "asof, served": _asof(data, table, bounds_ms, "served")}
+    return own | peers
 
 
-def _asof(data: Data, table: str, bounds_ms: tuple[int, int]) -> str:
+def _asof(data: Data, table: str, bounds_ms: tuple[int, int], as_of: Rule) -> Statement:
     features = tuple((name, f"view0__{name}") for name in data.feature_names)
     request = PointInTimeRequest(
         entity_rows="entity_rows",
         row_id="row_id",
         label="event_timestamp",
         views=(ViewRequest(view(data, 0), USER, features, history=table),),
-        as_of="event",
+        as_of=as_of,
         label_bounds_ms=bounds_ms,
     )
-    return join_sql(request, "athena")
+    return Statement(join_sql(request, "athena"), as_of)
 
 
 class Asker:
@@ -131,26 +142,26 @@ class Asker:
         taken = {name: cursor.stats[key] / unit for name, (key, unit) in STATISTICS.items()}
         return [each[0] for each in cursor.description], rows, taken
 
-    def contest(self, texts: Mapping[str, str], data: Data, runs: int) -> dict[str, Result]:
+    def contest(self, asked: Mapping[str, Statement], data: Data, runs: int) -> dict[str, Result]:
         """Each contestant's result; they take turns, those that were wrong or gave up excepted."""
         wrong: dict[str, int] = {}
         timed: dict[str, str] = {}
         failures: dict[str, str] = {}
-        taken: dict[str, list[Measures]] = {name: [] for name in texts}
+        taken: dict[str, list[Measures]] = {name: [] for name in asked}
         for turn in range(runs + 1):
-            for name, text in texts.items():
+            for name, each in asked.items():
                 if name in failures or wrong.get(name):
                     continue
                 try:
                     if turn:
                         taken[name].append(self.answer(timed[name])[2])
                     else:
-                        columns, rows, _ = self.answer(text)
-                        wrong[name] = _wrong(columns, rows, data)
-                        timed[name] = _checksum(text, columns)
+                        columns, rows, _ = self.answer(each.text)
+                        wrong[name] = _wrong(columns, rows, data, each.as_of)
+                        timed[name] = _checksum(each.text, columns)
                 except trino.exceptions.TrinoQueryError as error:
                     failures[name] = str(error.message).splitlines()[0][:120]
-        return {name: Result(tuple(taken[name]), wrong.get(name), failures.get(name)) for name in texts}
+        return {name: Result(tuple(taken[name]), wrong.get(name), failures.get(name)) for name in asked}
 
 
 def _checksum(text: str, columns: Sequence[str]) -> str:
@@ -159,7 +170,7 @@ def _checksum(text: str, columns: Sequence[str]) -> str:
     return f"SELECT count(*), {sums} FROM (\n{text}\n) AS answer"
 
 
-def _wrong(columns: list[str], rows: list[Any], data: Data) -> int:
+def _wrong(columns: list[str], rows: list[Any], data: Data, as_of: Rule) -> int:
     """How many rows of an answer are wrong; features are its last columns, in their order."""
     places = [columns.index("row_id"), *range(len(columns) - len(data.feature_names), len(columns))]
     answer = {
@@ -169,7 +180,7 @@ def _wrong(columns: list[str], rows: list[Any], data: Data) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answer.parquet"
         pq.write_table(pa.table(answer), path)
-        return wrong_rows(data, "event", path)
+        return wrong_rows(data, as_of, path)
 
 
 def _schema(data: Data) -> list[tuple[str, pa.DataType]]:
@@ -188,10 +199,10 @@ def opened(heap: str) -> Iterator[tuple[TrinoEngine, Lake, str]]:
         yield engine, lake, cloud.region
 
 
-def show(title: str, results: Mapping[str, Result], needed: int, rows: int) -> None:
+def show(title: str, results: Mapping[str, Result], needed_mb: Mapping[str, float], rows: int) -> None:
     """A table of one size."""
-    print(f"\n{title}; needed {needed / 1e6:.1f} MB")
-    columns = {"seconds": 9, "min..max": 15, "cpu s": 8, "ratio": 7, "scanned MB": 12, "peak MB": 9}
+    print(f"\n{title}")
+    columns = {"seconds": 9, "min..max": 15, "cpu s": 8, "ratio": 7, "scanned MB": 12, "needed MB": 11, "peak MB": 9}
     print(f"  {'contestant':12}", *(f"{name:>{width}}" for name, width in columns.items()), "  rows wrong", sep="")
     bar = results["asof"].value("processor")
     for name, result in results.items():
@@ -203,10 +214,8 @@ def show(title: str, results: Mapping[str, Result], needed: int, rows: int) -> N
         ratio = f"{processor.median / bar.median:.2f}" if bar else ""
         print(f"  {name:12}{seconds.median:9.2f}{f'{seconds.low:.2f}..{seconds.high:.2f}':>15}", end="")
         print(f"{processor.median:8.2f}{ratio:>7}", end="")
-        for each, width in (("scanned_mb", 12), ("peak_mb", 9)):
-            value = found[each]
-            print(f"{value.median if value else 0:{width}.1f}", end="")
-        print(f"  {result.wrong}", flush=True)
+        scanned, peak = ((found[each] or Value(0, 0, 0)).median for each in ("scanned_mb", "peak_mb"))
+        print(f"{scanned:12.1f}{needed_mb[name]:11.1f}{peak:9.1f}  {result.wrong}", flush=True)
 
 
 def main() -> None:
@@ -224,12 +233,14 @@ def main() -> None:
             table, entity_rows = f"history_{number}", f"entity_rows_{number}"
             sizes = lake.history(data, table), lake.entity_rows(data, entity_rows)
             bounds_ms = label_bounds(data)
-            texts = statements(data, table, bounds_ms)
-            texts = {name: text.replace("entity_rows", entity_rows) for name, text in texts.items()}
-            results = asker.contest(texts, data, runs)
-            needed = needed_bytes(*sizes, data, bounds_ms)
+            asked = {
+                name: replace(each, text=each.text.replace("entity_rows", entity_rows))
+                for name, each in statements(data, table, bounds_ms).items()
+            }
+            results = asker.contest(asked, data, runs)
+            needed = {name: needed_bytes(*sizes, data, bounds_ms, each.as_of) / 1e6 for name, each in asked.items()}
             show(title, results, needed, data.entity_rows)
-            report[title] = {"needed_mb": needed / 1e6, **{name: _json(each) for name, each in results.items()}}
+            report[title] = {name: {"needed_mb": needed[name], **_json(each)} for name, each in results.items()}
             groups[title] = {name: each.value("processor") for name, each in results.items()}
     packages = {"": ("trino",), "feast": ("feast",), "sagemaker": ("sagemaker-mlops",)}
     write_json("point_in_time_trino", report, packages, given.output)

@@ -98,7 +98,7 @@ class Lake:
         return sizes
 
 
-def needed_bytes(history: Sizes, entity_rows: FileSizes, data: Data, bounds_ms: tuple[int, int]) -> int:
+def needed_bytes(history: Sizes, entity_rows: FileSizes, data: Data, bounds_ms: tuple[int, int], as_of: str) -> int:
     """The least that Trino has to read: the question's columns, each once, and footers, of no file that cannot matter.
 
     Of the history those of the days from the first label less the ttl to the last label.
@@ -107,7 +107,9 @@ def needed_bytes(history: Sizes, entity_rows: FileSizes, data: Data, bounds_ms: 
     oldest = utc_date(first - data.ttl_days * DAY_MS) if data.ttl_days else ""
     days = (each for day, each in history.items() if oldest <= day <= utc_date(last))
     rows = ("row_id", "user_id", "event_timestamp", FOOTER)
-    columns = ("user_id", "event_timestamp", "created_timestamp", *data.feature_names, FOOTER)
+    columns = ["user_id", "event_timestamp", "created_timestamp", *data.feature_names, FOOTER]
+    if as_of == "served":
+        columns.append("available_timestamp")
     return sum(entity_rows[each] for each in rows) + sum(each[name] for each in days for name in columns)
 
 
