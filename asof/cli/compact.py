@@ -27,8 +27,9 @@ def _text(date: datetime | None) -> str:
 def compact_command(view: str, first: datetime | None, last: datetime | None, environment: str, as_json: bool) -> None:
     """Make one partition of each event date of VIEW that has several: training sets then read fewer, larger files.
 
-    No answer changes, runs go on meanwhile, and it may be killed and repeated. Replaced files are deleted by the first
-    compaction a day later. For a history too big for Athena there is the Glue job asof-ENV-compact.
+    No answer changes, runs go on meanwhile, and it may be killed and repeated. Replaced files, and those of failed
+    attempts, are deleted by the first compaction a day later. For a history too big for Athena there is the Glue job
+    asof-ENV-compact.
     """
     with FeatureStore.from_environment(environment, clock=clock_in_force()) as store:
         made = Compactor(store.services, store.views([view])[0]).execute(_text(first), _text(last))

@@ -5,7 +5,8 @@
 3. The ledger records ``checked``, through the lease.
 4. The new partitions are registered in the history, then the old ones are dropped. Between the two every row is there
    twice, which is harmless: a join picks one row of equals. Never is one missing.
-5. A day later, when no query can still be reading them, the old objects are deleted.
+5. A day later, when no query can still be reading them, the old objects are deleted. With them goes what attempts wrote
+   that came to nothing, a run's or a compaction's: no partition points there, and nobody will go on with it.
 
 A kill leaves the history complete at every moment; what was ``checked`` is swapped by whoever compacts next. Partitions
 of open runs are left alone, because the load of a run finds its rows by the run. Nobody asks for a closed run's rows.
@@ -70,6 +71,7 @@ class Compactor:
         try:
             with beating(lease):
                 self._sweep(lease)
+                self._sweep_attempts()
                 made = [self._swap(lease, each) for each in compactions(services, self.view) if each.stage == "checked"]
                 self._clear_staging()
                 for number, dates in enumerate(units(self._candidates(first, last))):
@@ -144,6 +146,27 @@ class Compactor:
                     prefix = f"{attempt_prefix(view.name, view.version, run)}event_date={event_date}/"
                     delete_prefix(services.s3, services.environment.offline_bucket, prefix)
             keep(lease, dataclasses.replace(record, stage="swept"))
+
+    def _sweep_attempts(self) -> None:
+        """Delete what attempts wrote that came to nothing, once their run has been over for long enough.
+
+        Objects are listed first, the ledger is read next and the catalog last: of a run that was over by then, whatever
+        was to be seen is in the catalog.
+        """
+        services, view = self.services, self.view
+        bucket, due = services.environment.offline_bucket, services.clock.now_ms() - GRACE_MS
+        written = partitions.written_attempts(services.s3, bucket, view.name, view.version)
+        runs = reader_of(services).runs(view.reference)
+        over = tuple(f"{each.run.run_id}-" for each in runs if each.ended_ms is not None and each.ended_ms <= due)
+        latest = f"{_ATTEMPT}{new_run_id(due, 0)}"  # these have no record before they are checked, but a time
+        needed: set[str] = set()
+        for record in compactions(services, view):  # what these replaced has a day of its own
+            needed |= {record.attempt, *(run for _, run in record.replaced())}
+        needed |= {run for _, run in self._registered(history_table(view.name, view.version))}
+        for attempt in written:
+            is_over = attempt < latest if attempt.startswith(_ATTEMPT) else attempt.startswith(over)
+            if is_over and attempt not in needed:
+                delete_prefix(services.s3, bucket, attempt_prefix(view.name, view.version, attempt))
 
     def _clear_staging(self) -> None:
         """Forget what killed attempts left registered in the staging table."""

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from botocore.exceptions import ClientError
 
 from asof.errors import MaterializationError
+from asof.names import attempt_prefix
 
 _T = TypeVar("_T")
 
@@ -68,6 +69,14 @@ def written_partitions(s3: Any, bucket: str, prefix: str) -> tuple[Partition, ..
         Partition(date, run[1], f"s3://{bucket}/{prefix}event_date={date}/", len(sizes), sum(sizes))
         for date, sizes in sorted(found.items())
     )
+
+
+def written_attempts(s3: Any, bucket: str, view: str, version: int) -> list[str]:
+    """The names of a view version's attempts that something lies under, in the order of their names."""
+    prefix = attempt_prefix(view, version, "").rstrip("/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    folders = (each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
+    return [folder.removeprefix(prefix).rstrip("/") for folder in folders]
 
 
 def register(

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from asof.cli import main
@@ -211,6 +212,87 @@ def test_old_objects_are_deleted_a_day_later() -> None:
         compactor(world).execute(last="2000-01-01")
         assert len(objects(world)) == len(pointers(world))
         assert [each.stage for each in compactions(world.store.services, VIEW)] == ["swept"]
+
+
+def attempts(world: World) -> set[str]:
+    """The attempts that something of is left."""
+    services = world.store.services
+    return set(partitions.written_attempts(services.s3, services.environment.offline_bucket, VIEW.name, VIEW.version))
+
+
+def a_failed_attempt(world: World) -> set[str]:
+    """What a run wrote before its check failed; the run stays open."""
+    before = attempts(world)
+    world.cloud.faults.fail_query(containing="purpose=check")
+    with pytest.raises(AsofError, match="injected"):
+        world.store.backfill(VIEW.name, from_ms(START), from_ms(NOW))
+    left = attempts(world) - before
+    assert left
+    return left
+
+
+@pytest.mark.parametrize("ending", ["finished", "abandoned"])
+def test_what_a_failed_attempt_wrote_is_deleted_a_day_after_its_run(ending: str) -> None:
+    """Not before, not while the run is open, and nothing that a partition points to."""
+    with LocalCloud() as cloud:
+        world = a_world(cloud, runs=3)
+        world.arrive([{"origin": "JFK", "delay": 1.5, "departed_at": START + DAY_MS}])
+        left = a_failed_attempt(world)
+        (open_run,) = [record.run.run_id for record in world.store.runs(VIEW.name) if record.state == "open"]
+        world.clock.set(NOW + 2 * GRACE_MS)
+        compactor(world).execute(last="2000-01-01")
+        assert attempts(world) >= left
+        if ending == "finished":
+            world.store.materialize_incremental()
+        else:
+            world.store.abandon(VIEW.name, open_run)
+        ended = world.clock.now_ms()
+        rows_before, answered = rows(world), answers(world)
+        world.clock.set(ended + GRACE_MS - 1)
+        compactor(world).execute(last="2000-01-01")
+        assert attempts(world) >= left
+        world.clock.set(ended + GRACE_MS)
+        compactor(world).execute(last="2000-01-01")
+        assert attempts(world) == {run for _, run in pointers(world)}
+        assert rows(world) == rows_before
+        world.clock.set(ended)
+        assert answers(world) == answered
+
+
+def test_what_a_failed_compaction_wrote_is_deleted_a_day_later() -> None:
+    """Another may come to its end before; then what that replaced waits for a day of its own."""
+    with LocalCloud() as cloud:
+        world = a_world(cloud, runs=3)
+        cloud.faults.fail_query(containing="purpose=compact", skip=1)
+        before = attempts(world)
+        with pytest.raises(AsofError, match="injected"):
+            compactor(world).execute()
+        (failed,) = attempts(world) - before
+        world.clock.set(NOW + GRACE_MS - 1)
+        (made,) = compactor(world).execute()
+        assert attempts(world) == before | {failed, made.attempt}
+        world.clock.set(NOW + GRACE_MS + 1)
+        compactor(world).execute(last="2000-01-01")
+        assert attempts(world) == before | {made.attempt}
+        world.clock.set(NOW + 2 * GRACE_MS)
+        compactor(world).execute(last="2000-01-01")
+        assert attempts(world) == {run for _, run in pointers(world)}
+
+
+def test_a_swap_that_was_left_unfinished_keeps_what_it_wrote() -> None:
+    """It was checked, so whoever compacts next makes it visible, however much later."""
+    with LocalCloud() as cloud:
+        world = a_world(cloud, runs=3)
+        before = rows(world)
+        cloud.faults.error("glue", "BatchCreatePartition", "AccessDeniedException", containing=f'"{TABLE}"')
+        with pytest.raises(ClientError, match="AccessDenied"):
+            compactor(world).execute()
+        (checked,) = compactions(world.store.services, VIEW)
+        assert checked.stage == "checked"
+        world.clock.set(NOW + 2 * GRACE_MS)
+        compactor(world).execute(last="2000-01-01")
+        assert rows(world) == before
+        assert checked.attempt in {run for _, run in pointers(world)}
 
 
 def test_rows_that_are_not_the_old_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
