@@ -3,11 +3,10 @@
 Run: ``python -m benchmarks.windows [--quick]``. A year of hourly grid times, as a backfill computes it on DuckDB in
 chunks of 31 days with bounded memory: the aggregation views of the example flights, and generated events (count, mean
 and maximum over 1 hour, 24 hours and 30 days) of which one entity owns a tenth; of few entities with many events each,
-and of many with few. Both answers are compared before times count, on a part of the entities where there are many
-events.
+and of many with few. The JSON is written after each size.
 
-The larger a source, the fewer runs are timed, down to one; the JSON is written after each size. The join takes its
-turn up to ``JOINED_TO`` events; beyond, where it would take hours, it only answers for the part of the entities.
+Up to ``JOINED_TO`` events the join takes its turn, and whole answers are compared before times count. Beyond, where the
+join would take hours, it answers for one entity in ``SAMPLE``, and these are compared.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from benchmarks.support.windows_data import flights, generate
 
 _MODULE: Final = "benchmarks.support.windows_contestants"
 CONTESTANTS: Final = (Contestant("asof", f"{_MODULE}:asof"), Contestant("range join", f"{_MODULE}:range_join"))
-FULL: Final = (3_125_000, 12_500_000, 50_000_000)
+FULL: Final = (1_000_000, 10_000_000, 50_000_000)
 QUICK: Final = (50_000, 100_000, 200_000)
 ENTITIES: Final = 1_000
 QUICK_ENTITIES: Final = 20
@@ -37,21 +36,15 @@ SPARSE: Final = (2_000_000, 100_000)
 QUICK_SPARSE: Final = (200_000, 10_000)
 """Events, and entities that share them."""
 
-JOINED_TO: Final = 3_125_000
-TIMED: Final = 6_250_000
-"""Events that are timed at most, over all runs of a size."""
-
-SAMPLE_FROM: Final = 1_000_000
+JOINED_TO: Final = 2_000_000
 SAMPLE: Final = 100
-"""Of how many entities one is compared, where there are at least ``SAMPLE_FROM`` events."""
 
 
 def run(title: str, task: dict[str, Any], events: int, runs: int, limits: Limits) -> list[Outcome]:
     """The outcomes over one source, printed."""
     print(f"\n{title}: {events:,} events", flush=True)
-    contestants = CONTESTANTS if events <= JOINED_TO else CONTESTANTS[:1]
-    runs = max(1, min(runs, TIMED // events))
-    compared = task | {"only": SAMPLE if events >= SAMPLE_FROM else None}
+    contestants, only = (CONTESTANTS, None) if events <= JOINED_TO else (CONTESTANTS[:1], SAMPLE)
+    compared = task | {"only": only}
     with tempfile.TemporaryDirectory(prefix="asof-windows-") as folder:
         expected = Path(folder) / "expected.parquet"
         try:
@@ -111,7 +104,7 @@ def write(folder: Path, report: dict[str, Any], series: Mapping[str, Sequence[tu
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = command_line("windows", __doc__, quick="small sizes, three runs")
-    parser.add_argument("--runs", type=int, help="per contestant and size, at most; default 5")
+    parser.add_argument("--runs", type=int, help="per contestant and size; default 5")
     parser.add_argument("--seconds", type=float, default=900.0, help="limit of a run")
     parser.add_argument("--megabytes", type=int, default=12_000, help="limit of a run")
     parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
