@@ -261,7 +261,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = command_line("point_in_time_trino", __doc__, quick="small sizes, three runs")
     parser.add_argument("--runs", type=int, help="per contestant and size; default 5")
-    parser.add_argument("--heap", default="1500m", help="of Trino's Java")
+    parser.add_argument("--heap", default="6g", help="of Trino's Java; with less, the peers give up sooner; default 6g")
     parser.add_argument("--seconds", type=int, default=300, help="limit of a statement")
     parser.add_argument("--folder", type=Path, help="keep generated files here, and use those that are there")
     parser.add_argument("--seed", type=int, default=1)
