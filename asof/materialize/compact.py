@@ -163,9 +163,9 @@ class Compactor:
         for record in compactions(services, view):  # what these replaced has a day of its own
             needed |= {record.attempt, *(run for _, run in record.replaced())}
         needed |= {run for _, run in self._registered(history_table(view.name, view.version))}
-        for attempt in written:
+        for attempt in (each for each in written if each not in needed):
             is_over = attempt < latest if attempt.startswith(_ATTEMPT) else attempt.startswith(over)
-            if is_over and attempt not in needed:
+            if is_over:
                 delete_prefix(services.s3, bucket, attempt_prefix(view.name, view.version, attempt))
 
     def _clear_staging(self) -> None:
