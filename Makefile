@@ -35,7 +35,7 @@ format: $(VENV)/dev.stamp ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/engines.stamp ## Beside peers and the physical floor: tables, JSON and plots in docs/benchmarks (hours; QUICK=1 for minutes; needs Java)
+bench: $(VENV)/engines.stamp ## Beside peers and the physical floor: tables, JSON and plots in docs/benchmarks (75 minutes; QUICK=1 for 15; needs Java)
 	@$(BIN)/python -m benchmarks.peers install
 	@for each in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$each $(if $(QUICK),--quick) || exit; done
 
