@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import point_in_time_trino
-from benchmarks.point_in_time_trino import STATISTICS, Asker
+from benchmarks.point_in_time_trino import STATISTICS, Asker, Statement
 from benchmarks.support.point_in_time_data import Data
 
 
@@ -36,11 +36,16 @@ class _Engine:
 
 
 def test_who_answers_wrong_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Its rows are counted, its time is not; the other is asked as often as there are runs, and once to be judged."""
-    judged = iter((0, 7))
-    monkeypatch.setattr(point_in_time_trino, "_wrong", lambda *_: next(judged))
+    """Its rows are counted, its time is not; the other is asked as often as there are runs, and once to be judged.
+
+    Each is judged by the rule that it asks by.
+    """
+    judged = {"served": 0, "event": 7}
+    monkeypatch.setattr(point_in_time_trino, "_wrong", lambda _columns, _rows, _data, as_of: judged[as_of])
     engine = _Engine()
-    found = Asker(engine, 60).contest({"right": "SELECT 1", "peer": "SELECT 2"}, Data(tmp_path, 1, 1, 1), 3)  # type: ignore[arg-type]  # only its cursor is used
+    asker = Asker(engine, 60)  # type: ignore[arg-type]  # only its cursor is used
+    statements = {"right": Statement("SELECT 1", "served"), "peer": Statement("SELECT 2")}
+    found = asker.contest(statements, Data(tmp_path, 1, 1, 1), 3)
     asked = [sum(text in sql for sql in engine.asked) for text in ("SELECT 1", "SELECT 2")]
     assert asked == [4, 1]
     assert [(each.wrong, len(each.runs)) for each in found.values()] == [(0, 3), (7, 0)]
