@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +30,7 @@ from asof.sql.point_in_time import PointInTimeRequest, ViewRequest
 from benchmarks.peers import environments
 from benchmarks.support.arguments import command_line, parsed
 from benchmarks.support.plot import Value, bars
-from benchmarks.support.point_in_time_asof import USER, view
+from benchmarks.support.point_in_time_asof import USER, AsOf, view
 from benchmarks.support.point_in_time_data import Data
 from benchmarks.support.point_in_time_generate import generate
 from benchmarks.support.point_in_time_lake import DATABASE, Lake, label_bounds, needed_bytes
@@ -40,7 +40,6 @@ from tests.support.trino_engine import TrinoEngine
 from tests.support.trino_server import CATALOG, trino_server
 
 Measures = dict[str, float]
-Rule = Literal["event", "served"]
 STATISTICS: Final = {
     "seconds": ("elapsedTimeMillis", 1e3),
     "processor": ("cpuTimeMillis", 1e3),
@@ -55,7 +54,7 @@ class Statement:
     """What a contestant asks, and by which rule."""
 
     text: str
-    as_of: Rule = "event"
+    as_of: AsOf = "event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def statements(data: Data, table: str, bounds_ms: tuple[int, int]) -> dict[str, 
     return own | peers
 
 
-def _asof(data: Data, table: str, bounds_ms: tuple[int, int], as_of: Rule) -> Statement:
+def _asof(data: Data, table: str, bounds_ms: tuple[int, int], as_of: AsOf) -> Statement:
     features = tuple((name, f"view0__{name}") for name in data.feature_names)
     request = PointInTimeRequest(
         entity_rows="entity_rows",
@@ -170,7 +169,7 @@ def _checksum(text: str, columns: Sequence[str]) -> str:
     return f"SELECT count(*), {sums} FROM (\n{text}\n) AS answer"
 
 
-def _wrong(columns: list[str], rows: list[Any], data: Data, as_of: Rule) -> int:
+def _wrong(columns: list[str], rows: list[Any], data: Data, as_of: AsOf) -> int:
     """How many rows of an answer are wrong; features are its last columns, in their order."""
     places = [columns.index("row_id"), *range(len(columns) - len(data.feature_names), len(columns))]
     answer = {

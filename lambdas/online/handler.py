@@ -26,8 +26,11 @@ def api() -> OnlineApi:
     endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or os.environ.get("AWS_ENDPOINT_URL")
     client = SignedDynamoDB(environment.region, Credentials.of(os.environ), endpoint=endpoint)
     lookup = OnlineLookup(manifest, OnlineReader(client, environment.online_table, clock=clock), clock)
-    document = (folder / "openapi.json").read_text(encoding="utf-8")
-    return OnlineApi(lookup, about={"environment": environment.name}, openapi=lambda: openapi(document, manifest))
+
+    def document() -> str:  # read when it is asked for, not at every cold start
+        return openapi((folder / "openapi.json").read_text(encoding="utf-8"), manifest)
+
+    return OnlineApi(lookup, about={"environment": environment.name}, openapi=document)
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
